@@ -1,0 +1,415 @@
+"""Folds events and run states into the Build. Keeps beside it only what decides whether a headline may be believed.
+
+In the newest log format a script's output looks like Packer's own words. So a headline counts only where the plan, a
+path that only the service makes, or a finished script says that it can be one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from aibtui.core import events
+from aibtui.core.build import PHASES, Build, Download, LogFormat, Phase, PhaseName, State, Step
+from aibtui.core.events import Event
+
+_IMAGE_NAME = re.compile(r"packerImg_(\d{14})")
+_SCRIPT_CALL = re.compile(r"""^[&.]?\s*["']?(?:[^\s"']*[\\/])?([\w.-]+\.(?:ps1|cmd|bat|sh|exe|msi))\b""")
+_URN = re.compile(r".*/publishers/([^/]+)/ArtifactTypes/vmimage/offers/([^/]+)/skus/([^/]+)/versions/([^/]+)$", re.I)
+_EXIT_STATUS = re.compile(r"Script exited with non-zero exit status: (-?\d+)")
+_IN_LOG: tuple[PhaseName, ...] = ("prepare", "deploy", "connect", "customize", "deprovision", "capture", "cleanup")
+_SERVICE_MADE = ("/aib/packerInput/", "/tmp/packer-shell", "/tmp/powershell-provisioner")
+# A time-out ends a run within seconds of the budget; two real logs stopped at 120 min - 3 s and 300 min + 1 s.
+_TIMEOUT_STEP = timedelta(minutes=5)
+_ROUND_TOLERANCE = timedelta(seconds=20)
+_KNOWN_TOLERANCE = timedelta(minutes=1)
+
+
+class Fold:
+    """The build so far; `apply` makes the next one."""
+
+    def __init__(self, build: Build | None = None) -> None:
+        self.build = build or Build()
+        self._plans: dict[bool, list[str]] = {True: [], False: []}
+        self._planned = False
+        self._busy = False
+        self._doubted: list[Event] = []
+        self._facts: dict[str, str] = {}
+
+    def apply(self, event: Event) -> None:
+        """Fold one event of the log in, in the order of its lines."""
+        match event:
+            case events.PluginLaunched(type=kind, external=external, plugin=plugin):
+                if kind and not self._planned:
+                    self._plans[external].append(kind)
+                if plugin:
+                    plugins = dict(self.build.facts.plugins) | dict([plugin])
+                    self._set(facts=replace(self.build.facts, plugins=tuple(plugins.items())))
+            case events.BuilderStarted():
+                self._take_plan()
+            case events.FactStated(name=name, value=value):
+                self._state_fact(name, value)
+            case events.PhaseReached(phase=phase):
+                self._reach(event, phase)
+            case events.StepHeadlined():
+                self._headline(event)
+            case events.StepAnnounced(ended=ended):
+                self._busy = self._busy and not ended
+            case events.CommandFound(text=text):
+                self._name_from_command(text)
+            case events.ScriptReturned(code=code):
+                self._returned(code)
+            case events.StepErrored():
+                self._fail_step(event)
+            case events.StepActed(text=text):
+                self._change_step(activity=text)
+            case events.DownloadMoved():
+                self._move_download(event)
+            case events.ImageStateRead(state=state):
+                self._change_step(activity=f"Sysprep: {state}")
+            case events.ProvisioningEnded():
+                if self.build.step and not self._busy:
+                    self._close_step(event, "done")
+            case events.DeletionRequested():
+                self._believe()
+            case events.BuildFinished() | events.BuildErrored() | events.BuildCancelled() | events.LogEnded():
+                self._end(event)
+
+    # The plan and the builder's block
+
+    def _take_plan(self) -> None:
+        if self._planned:
+            return
+        self._planned = True
+        plan = max(self._plans[True], self._plans[False], key=len)
+        if len(plan) < 2:
+            return
+        last = len(plan)
+        self._set(steps=tuple(Step(i, kind, hidden=i in (1, last)) for i, kind in enumerate(plan, start=1)))
+
+    def _state_fact(self, name: str, value: str) -> None:
+        facts = self.build.facts
+        if not value or set(value) == {"*"}:
+            return
+        self._facts.setdefault(name, value)
+        seen = self._facts
+        if name == "OSType":
+            self._set(os="linux" if value.lower() == "linux" else "windows")
+        image = seen.get("ManagedImageName")
+        stamp = _IMAGE_NAME.search(image) if image else None
+        group = seen.get("BuildResourceGroupName") or seen.get("TempResourceGroupName") or seen.get("ResourceGroupName")
+        self._set(
+            facts=replace(
+                facts,
+                packer=seen.get("packer"),
+                vm_size=seen.get("VMSize"),
+                source=_source(seen),
+                image_name=image,
+                staging_group=group,
+                run_started_at=_digits_to_time(stamp[1]) if stamp else facts.run_started_at,
+            )
+        )
+
+    # Phases
+
+    def _reach(self, event: Event, name: PhaseName) -> None:
+        build = self.build
+        if name in ("deploy", "connect"):
+            self._take_plan()
+            if build.step is None:
+                self._open_phase(event, name)
+        elif name == "capture":
+            if build.step and not self._busy and build.outcome == "running":
+                self._close_step(event, "done")
+                self._open_phase(event, name)
+        elif name == "cleanup":
+            current = build.step
+            if current and current.state == "running" and self._must_doubt(current):
+                self._doubted.append(event)
+            elif not current or current.state != "running" or self._phase("capture").state == "running":
+                self._open_phase(event, name)
+
+    def _open_phase(self, event: Event, name: PhaseName) -> None:
+        if self._phase(name).state != "planned":
+            return
+        reached = PHASES.index(name)
+        phases = []
+        for place, phase in enumerate(self.build.phases):
+            if place < reached and phase.state == "running":
+                phase = replace(phase, state="done", ended_at=event.at, last_line=event.line - 1)
+            elif phase.name == name:
+                phase = replace(phase, state="running", started_at=event.at, first_line=event.line)
+            phases.append(phase)
+        self._set(phases=tuple(phases))
+
+    def _phase(self, name: PhaseName) -> Phase:
+        return self.build.phases[PHASES.index(name)]
+
+    def begin(self, at: datetime | None) -> None:
+        """The first line of the log was seen."""
+        first = Phase("prepare", "running", at, first_line=1)
+        self._set(phases=(first, *self.build.phases[1:]), started_at=at)
+
+    def clock(self, at: datetime | None) -> None:
+        """The newest stamp of the log."""
+        if at is not None:
+            start = self.build.started_at or at
+            phases = self.build.phases
+            if phases[0].state == "running" and phases[0].started_at is None:
+                phases = (replace(phases[0], started_at=at), *phases[1:])
+            self._set(started_at=start, ended_at=at, phases=phases)
+
+    # Steps
+
+    def _headline(self, event: events.StepHeadlined) -> None:
+        self._take_plan()
+        current = self.build.step
+        running = current if current and current.state == "running" else None
+        if self.build.outcome != "running" or self._phase("cleanup").state != "planned":
+            return
+        if running and event.again and running.type == event.type and not self._busy:
+            self._second_headline(event, running)
+            return
+        made_by_service = bool(event.source and event.source.startswith(_SERVICE_MADE))
+        if running and self._must_doubt(running) and not made_by_service:
+            return
+        index = self._place(event)
+        if index is None:
+            return
+        self._doubted.clear()
+        self._close_step(event, "done")
+        steps = list(self.build.steps)
+        if index > len(steps):
+            first = not steps and event.source is not None and "DeprovisioningScript" in event.source
+            steps.append(Step(index, event.type, hidden=first))
+        for passed in range(index - 1):
+            if steps[passed].state == "planned":
+                steps[passed] = replace(steps[passed], state="done")
+        step = steps[index - 1]
+        steps[index - 1] = replace(
+            step,
+            state="running",
+            name=step.name or _step_name(event),
+            started_at=event.at,
+            first_line=event.line,
+        )
+        self._set(steps=tuple(steps))
+        self._busy = bool(event.source) and event.type in ("powershell", "shell", "windows-shell")
+        self._open_phase(event, "customize")
+        if steps[index - 1].hidden and index > 1 and self._phase("customize").state == "running":
+            self._open_phase(event, "deprovision")
+
+    def _second_headline(self, event: events.StepHeadlined, running: Step) -> None:
+        if event.position is not None and self._planned and running.index != event.position + 2:
+            self._move_step(running, event.position + 2)
+        current = self.build.step
+        if current and current.name is None:
+            self._change_step(name=_step_name(event))
+        self._busy = True
+
+    def _must_doubt(self, running: Step) -> bool:
+        """Whether a script runs whose output could be what we read. Older formats mark their own words."""
+        return self._busy and self.build.format not in ("g1", "g2") and running.state == "running"
+
+    def _place(self, event: events.StepHeadlined) -> int | None:
+        """Which step this headline starts; None where it can be none."""
+        steps = self.build.steps
+        current = self.build.step
+        following = current.index + 1 if current else 1
+        if not steps or (not any(step.hidden for step in steps[1:]) and following > len(steps)):
+            return following
+        if event.position is not None:
+            anchored = event.position + 2
+            if following <= anchored <= len(steps) and steps[anchored - 1].type == event.type:
+                return anchored
+        if following <= len(steps) and steps[following - 1].type == event.type:
+            return following
+        return None
+
+    def _move_step(self, running: Step, index: int) -> None:
+        steps = list(self.build.steps)
+        if not running.index < index <= len(steps) or steps[index - 1].type != running.type:
+            return
+        moved = replace(running, index=index, hidden=steps[index - 1].hidden, name=None)
+        for place in range(running.index - 1, index - 1):
+            steps[place] = replace(
+                steps[place], state="done", started_at=None, first_line=None, ended_at=None, last_line=None
+            )
+        steps[index - 1] = moved
+        self._set(steps=tuple(steps))
+
+    def _close_step(self, event: Event, state: State) -> None:
+        current = self.build.step
+        if current and current.state == "running":
+            self._busy = False
+            # Only a powershell provisioner reports a code, and a step that was ended from outside has none.
+            code = None if state == "stopped" else current.exit_code
+            self._change_step(state=state, ended_at=event.at, last_line=event.line - 1, exit_code=code, activity=None)
+
+    def _returned(self, code: int) -> None:
+        self._busy = False
+        self._doubted.clear()
+        current = self.build.step
+        if current and current.state == "running" and self.build.outcome == "running":
+            self._change_step(exit_code=code)
+
+    def _fail_step(self, event: Event) -> None:
+        current = self.build.step
+        if current is None or current.state != "running":
+            return
+        if self._must_doubt(current):
+            self._doubted.append(event)
+            return
+        self._close_step(event, "failed")
+        self._fail_phase(event, "failed")
+
+    def _fail_phase(self, event: Event, state: State) -> None:
+        """What ran has ended badly; what was not reached is skipped, and only the clean-up is still to come."""
+        phases = []
+        for phase in self.build.phases:
+            if phase.name == "cleanup":
+                pass
+            elif phase.state == "running":
+                phase = replace(phase, state=state, ended_at=event.at, last_line=event.line - 1)
+            elif phase.state == "planned":
+                phase = replace(phase, state="skipped")
+            phases.append(phase)
+        steps = tuple(replace(step, state="skipped") if step.state == "planned" else step for step in self.build.steps)
+        self._set(phases=tuple(phases), steps=steps)
+
+    def _believe(self) -> None:
+        doubted, self._doubted = self._doubted, []
+        if doubted:
+            self._busy = False
+            for event in doubted:
+                self.apply(event)
+
+    def _name_from_command(self, text: str) -> None:
+        current = self.build.step
+        if current is None or current.state != "running":
+            return
+        if "DeprovisioningScript.ps1" in text and text.lower().startswith("if( test-path") and not current.hidden:
+            self._change_step(hidden=True)
+            phase = Phase("deprovision", "running", current.started_at, first_line=current.first_line)
+            place = PHASES.index("deprovision")
+            if self._phase("deprovision").state == "planned" and current.first_line:
+                self._open_phase(Event(current.first_line, current.started_at), "deprovision")
+            else:
+                self._set(phases=(*self.build.phases[:place], phase, *self.build.phases[place + 1 :]))
+        called = _SCRIPT_CALL.match(text)
+        if called and current.name is None and not current.hidden:
+            self._change_step(name=called[1])
+
+    def _move_download(self, event: events.DownloadMoved) -> None:
+        downloads = self.build.downloads
+        last = downloads[-1] if downloads else None
+        if last and last.name == event.name and last.total == event.total and (event.bytes or 0) >= (last.bytes or 0):
+            moved = replace(last, bytes=event.bytes, percent=event.percent, last_line=event.line, at=event.at)
+            self._set(downloads=(*downloads[:-1], moved))
+        else:
+            new = Download(
+                event.name, event.bytes, event.total, event.percent, event.line, event.line, event.at, event.at
+            )
+            self._set(downloads=(*downloads, new))
+        percent = f" {event.percent:.0f} %" if event.percent is not None else ""
+        self._change_step(activity=f"{event.name}{percent}")
+
+    def _change_step(self, **changes: object) -> None:
+        current = self.build.step
+        if current and current.state == "running":
+            place = current.index - 1
+            steps = self.build.steps
+            changed = replace(current, **changes)  # type: ignore[arg-type]  # names of Step's own fields
+            self._set(steps=(*steps[:place], changed, *steps[place + 1 :]))
+
+    # Endings
+
+    def _end(self, event: Event) -> None:
+        self._believe()
+        if isinstance(event, events.LogEnded):
+            if self.build.outcome == "running":
+                self._close_step(event, "failed")
+                self._fail_phase(event, "failed")
+                self._set(outcome="failed")
+            self._finish_phases(event)
+            self._set(log_done=True)
+            return
+        if self.build.outcome == "running":
+            self._verdict(event)
+
+    def _verdict(self, event: Event) -> None:
+        match event:
+            case events.BuildFinished():
+                self._close_step(event, "done")
+                self._set(outcome="succeeded")
+            case events.BuildErrored(message=message):
+                self._close_step(event, "failed")
+                self._fail_phase(event, "failed")
+                exit_status = _EXIT_STATUS.search(message)
+                failed = next((step for step in self.build.steps if step.state == "failed"), None)
+                if exit_status and failed:
+                    steps = self.build.steps
+                    told = replace(failed, exit_code=int(exit_status[1]))
+                    self._set(steps=(*steps[: failed.index - 1], told, *steps[failed.index :]))
+                self._set(outcome="failed", message=message)
+            case events.BuildCancelled():
+                self._close_step(event, "stopped")
+                self._fail_phase(event, "stopped")
+                self._set(outcome="stopped", probably_timed_out=self._timed_out(event.at))
+
+    def _finish_phases(self, event: Event) -> None:
+        """The log is over: its last phase ends with its last line, and what it never reached will not come."""
+        phases = []
+        for phase in self.build.phases:
+            if phase.name in _IN_LOG and phase.state == "running":
+                phase = replace(phase, state="done", ended_at=event.at, last_line=event.line)
+            elif phase.name in _IN_LOG and phase.state == "planned":
+                phase = replace(phase, state="skipped")
+            phases.append(phase)
+        self._set(phases=tuple(phases))
+
+    def _timed_out(self, at: datetime | None) -> bool:
+        start = self.build.run_started_at if self.build.facts.run_started_at or self.build.status else None
+        if start is None or at is None:
+            return False
+        span = at - start
+        if self.build.timeout and abs(span - self.build.timeout) <= _KNOWN_TOLERANCE:
+            return True
+        off = span % _TIMEOUT_STEP
+        return span > _TIMEOUT_STEP and min(off, _TIMEOUT_STEP - off) <= _ROUND_TOLERANCE
+
+    # What is known of the log as a whole
+
+    def tell_format(self, log_format: LogFormat) -> None:
+        """The generation of the log's format, once a line has shown it."""
+        if self.build.format != log_format:
+            self._set(format=log_format)
+
+    def _set(self, **changes: object) -> None:
+        self.build = replace(self.build, **changes)  # type: ignore[arg-type]  # names of Build's own fields
+
+
+def _source(seen: dict[str, str]) -> str | None:
+    resolved = seen.get("SourceImageName")
+    urn = _URN.match(resolved) if resolved else None
+    if urn:
+        return ":".join(urn.groups())
+    if seen.get("ImagePublisher"):
+        parts = ("ImagePublisher", "ImageOffer", "ImageSku", "ImageVersion")
+        return ":".join(seen[part] for part in parts if part in seen)
+    return resolved
+
+
+def _digits_to_time(digits: str) -> datetime | None:
+    try:
+        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _step_name(event: events.StepHeadlined) -> str | None:
+    path = event.target or event.source
+    if path is None or path.startswith("/tmp/"):
+        return None
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1] or None

@@ -1,0 +1,219 @@
+"""Bytes become lines: blocks of whole lines, and a Line object for the few that matter.
+
+Only `\\n` ends a line. Whatever the chunking of the bytes, blocks hold the same lines under the same numbers; a line
+longer than MAX_LINE is cut there, so that none can stall the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+MAX_LINE = 64 * 1024
+LOOK_BACK = 16 * 1024
+
+Stream = Literal["ui", "error", "log", "raw"]
+
+# [guid] PACKER OUT|ERR yyyy/mm/dd HH:MM:SS ..., each part missing in some generation, some record or some quotation;
+# the container's log and an Azure DevOps task put an RFC 3339 stamp in front.
+_PREFIX = re.compile(
+    rb"(?:\d{4}-\d\d-\d\dT[\d:.]+Z? +)?[^\w\n]{0,4}(?:([0-9a-fA-F]{8}-[0-9a-fA-F-]{27})\W{0,4})?"
+    rb"PACKER(?: (OUT|ERR)\b)?(?: |$)"
+)
+_STAMP = re.compile(rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?: |$)")
+_STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)")
+_PROCESS = re.compile(r"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
+_BUILDER = re.compile(r"(?:(==> |--> | {4}))?(?:azure-arm[\w.]*|vhd):(?: |$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line with its prefix understood.
+
+    `stream` is "ui" or "error" for what Packer shows (a script's output included), "log" for Packer's own debug log,
+    "raw" for a line without Packer's prefix. `text` is what follows prefix, stamp and `==> azure-arm: `. `at` is the
+    line's own stamp, or the last one before it; the log gives no zone, the service writes UTC. `builder` says that
+    the text came through the builder (`azure-arm:`), which all that a script prints does; `arrow` that it had `==>`.
+    `process` is the plug-in that wrote a debug line, without its version; None is Packer's core.
+    """
+
+    number: int
+    at: datetime | None
+    stream: Stream
+    text: str
+    builder: bool = False
+    arrow: bool = False
+    process: str | None = None
+    operation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines in a row, the first with number `first_line`; `before` is up to LOOK_BACK bytes of earlier ones."""
+
+    data: bytes
+    first_line: int
+    before: bytes = b""
+
+
+class Lines:
+    """Cuts a stream of bytes into blocks of whole lines; keeps what is not a whole line yet."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._tail = bytearray()
+        self._before = b""
+
+    def feed(self, data: bytes) -> Block | None:
+        """Take more bytes; None while they end no line."""
+        end = data.rfind(b"\n")
+        if end < 0:
+            self._hold(data)
+            return None
+        if self._tail:
+            first = data.find(b"\n")
+            self._hold(data[:first])
+            whole = bytes(self._tail) + data[first : end + 1]
+        else:
+            whole = data[: end + 1]
+        self._tail.clear()
+        self._hold(data[end + 1 :])
+        return self._block(whole)
+
+    def finish(self) -> Block | None:
+        """The log is over: what is left is its last line."""
+        rest = bytes(self._tail)
+        self._tail.clear()
+        return self._block(rest) if rest else None
+
+    def _hold(self, data: bytes) -> None:
+        self._tail += data[: MAX_LINE - len(self._tail)]
+
+    def _block(self, whole: bytes) -> Block:
+        block = Block(whole, self.count + 1, self._before)
+        self.count += whole.count(b"\n") or 1
+        self._before = (self._before + whole[-LOOK_BACK:])[-LOOK_BACK:]
+        return block
+
+
+def parse_line(raw: bytes, number: int, at: datetime | None = None) -> Line:
+    """Understand one line; `at` is the stamp to take where the line has none of its own."""
+    raw = raw[:MAX_LINE].rstrip(b"\r\n")
+    prefix = _PREFIX.match(raw)
+    if prefix is None:
+        return Line(number, at, "raw", raw.decode("utf-8", "replace"))
+    rest = raw[prefix.end() :]
+    stamp = _STAMP.match(rest)
+    if stamp:
+        at = _stamp(stamp)
+        rest = rest[stamp.end() :]
+    marker = prefix.group(2)
+    operation = prefix.group(1)
+    text = rest.decode("utf-8", "replace")
+    stream: Stream = "log"
+    if marker == b"OUT":
+        stream = "ui"
+    elif text.startswith("ui error:"):
+        # The first generation shows every message on OUT; what its ERR repeats is a copy.
+        stream, text = ("log" if marker else "error"), text[10:]
+    elif text.startswith("ui:"):
+        stream, text = ("log" if marker else "ui"), text[4:]
+    elif not marker and not stamp and text.startswith(("==> ", "--> ")):
+        stream = "ui"
+    arrow, process = False, None
+    speaker = _PROCESS.match(text) if stream == "log" else None
+    if speaker:
+        process, text = speaker.group(1), text[speaker.end() :]
+    builder = _BUILDER.match(text) if stream in ("ui", "error") else None
+    if builder:
+        arrow = builder.group(1) == "==> "
+        if builder.group(1) != "--> ":
+            text = text[builder.end() :]
+    return Line(
+        number,
+        at,
+        stream,
+        text,
+        builder=builder is not None,
+        arrow=arrow,
+        process=process,
+        operation_id=operation.decode() if operation else None,
+    )
+
+
+def _stamp(match: re.Match[bytes]) -> datetime | None:
+    try:
+        return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]  # six ints
+    except ValueError:
+        return None
+
+
+def stamp_before(data: bytes, low: int, high: int) -> datetime | None:
+    """The last stamp in `data[low:high]`, for lines that have none of their own."""
+    while high > low:
+        at = max(data.rfind(b"PACKER 2", low, high), data.rfind(b"PACKER ERR 2", low, high))
+        if at < 0:
+            return None
+        match = _STAMPED.match(data, at)
+        found = _stamp(match) if match else None
+        if found:
+            return found
+        high = at
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch between two stamps that follow each other: the log's own clock made a step at `position` of the block.
+
+    `silent` is true when no line at all lies between the two stamped ones.
+    """
+
+    position: int
+    since: datetime
+    until: datetime
+    silent: bool
+
+
+def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[Gap]:
+    """Where the stamps of a block jump by `at_least` or more, in order. `since` is the last stamp before the block.
+
+    Stamps never go backwards, so halves whose two ends lie closer than that are not looked at.
+    """
+    data = block.data
+    last_at = max(data.rfind(b"PACKER 2"), data.rfind(b"PACKER ERR 2"))
+    first = _next_stamp(data, 0)
+    if first is None or last_at < 0:
+        return
+    if since is not None and first[1] - since >= at_least:
+        yield Gap(first[0], since, first[1], silent=first[0] == 0)
+    last = _next_stamp(data, data.rfind(b"\n", 0, last_at) + 1)
+    if last is None:
+        return
+    stack = [(first, last)]
+    while stack:
+        low, high = stack.pop()
+        if low[0] >= high[0] or high[1] - low[1] < at_least:
+            continue
+        middle = _next_stamp(data, data.find(b"\n", (low[0] + high[0]) // 2) + 1)
+        if middle is None or middle[0] >= high[0]:
+            middle = _next_stamp(data, data.find(b"\n", low[0]) + 1)
+        if middle is None or middle[0] >= high[0]:
+            yield Gap(high[0], low[1], high[1], silent=data.count(b"\n", low[0], high[0]) == 1)
+            continue
+        stack += [(middle, high), (low, middle)]
+
+
+def _next_stamp(data: bytes, position: int) -> tuple[int, datetime] | None:
+    """The first line at or after `position` (a line's start) that has a stamp: (its start, the stamp)."""
+    while True:
+        match = _STAMPED.search(data, position)
+        if match is None:
+            return None
+        found = _stamp(match)
+        if found:
+            return data.rfind(b"\n", 0, match.start()) + 1, found
+        position = match.end()

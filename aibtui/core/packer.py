@@ -1,0 +1,340 @@
+"""Packer's grammar: which lines mean something, as rows. A row finds a candidate in the bytes and reads its Line.
+
+Valid for the three generations of Azure Image Builder's customization.log; nothing here remembers an earlier line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from aibtui.core import events
+from aibtui.core.build import PhaseName
+from aibtui.core.events import Event
+from aibtui.core.lines import Line
+
+Speaker = Literal["builder", "packer", "core", "plugin", "end", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of line. `needle` (RE2 syntax) finds it in bytes; `pattern` must match its text from the start.
+
+    `speaker` says who must have said it: the builder (`==> azure-arm:`, so a script's output too), Packer's screen
+    without a builder, Packer's core log, a plug-in's log, or the service's end marker.
+    """
+
+    needle: str
+    speaker: Speaker
+    pattern: re.Pattern[str]
+    make: Callable[[Line, re.Match[str]], Event | None]
+
+
+def _row(needle: str, speaker: Speaker, pattern: str, make: Callable[[Line, re.Match[str]], Event | None]) -> Row:
+    return Row(needle, speaker, re.compile(pattern), make)
+
+
+def _phase(name: PhaseName) -> Callable[[Line, re.Match[str]], Event]:
+    return lambda line, _: events.PhaseReached(line.number, line.at, name)
+
+
+def _acted(line: Line, match: re.Match[str]) -> Event:
+    return events.StepActed(line.number, line.at, (match["what"] or line.text).strip().rstrip(". "))
+
+
+_BUILT_IN = re.compile(r"packer-provisioner-([\w-]+)")
+_EXTERNAL = re.compile(r"packer-plugin-([\w-]+?)_v\S* start (\w+)")
+_PLUGIN_VERSION = re.compile(r"packer-plugin-([\w-]+?)_v(\d[\w.]*?)_x")
+_FOR_EXTERNAL = re.compile(r'packer-plugin-([\w-]+?)_v[^"]*", "start", "(\w+)"')
+
+
+def _launched(line: Line, match: re.Match[str]) -> Event:
+    what = match["what"]
+    external = match["form"] != "Starting plugin:"
+    version = _PLUGIN_VERSION.search(what)
+    plugin = (version[1], version[2]) if version else None
+    built_in = _BUILT_IN.search(what)
+    started = (_EXTERNAL if external else _FOR_EXTERNAL).search(what)
+    kind = built_in[1] if built_in else started[1] if started and started[2] == "provisioner" else None
+    return events.PluginLaunched(line.number, line.at, kind, external, plugin)
+
+
+_POSITION = re.compile(r"^/aib/packerInput/script_(\d+)$")
+
+
+def _position(source: str) -> int | None:
+    match = _POSITION.match(source)
+    return int(match[1]) if match else None
+
+
+def _file_step(line: Line, match: re.Match[str]) -> Event:
+    source = match["src"]
+    return events.StepHeadlined(line.number, line.at, "file", source, match["dst"], _position(source))
+
+
+def _script_step(kind: str, *, again: bool = False) -> Callable[[Line, re.Match[str]], Event]:
+    def make(line: Line, match: re.Match[str]) -> Event:
+        source = match.groupdict().get("src")
+        position = _position(source) if source else None
+        return events.StepHeadlined(line.number, line.at, kind, source, None, position, again)
+
+    return make
+
+
+def _plain_step(kind: str) -> Callable[[Line, re.Match[str]], Event]:
+    return lambda line, _: events.StepHeadlined(line.number, line.at, kind)
+
+
+_UNITS = {"": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def size_in_bytes(number: str, unit: str) -> int:
+    """`12.5`, `MB` -> bytes. Decimal and binary units are told apart by the `i`; a bare B is bytes."""
+    value = float(number.replace(",", ""))
+    letter = unit[:1].upper() if unit[:1].upper() in "KMGT" else ""
+    base = 1024 if "i" in unit.lower() else 1000
+    return round(value * base ** _UNITS[letter]) if letter else round(value)
+
+
+def _download(line: Line, match: re.Match[str]) -> Event:
+    done = size_in_bytes(match["done"], match["done_unit"])
+    total = size_in_bytes(match["total"], match["total_unit"])
+    percent = float(match["percent"]) if match["percent"] else (round(100 * done / total, 2) if total else None)
+    return events.DownloadMoved(line.number, line.at, (match["name"] or "download").strip(), done, total, percent)
+
+
+_FACTS = (
+    "ImagePublisher|ImageOffer|ImageSku|ImageVersion|VMSize|OSType|ManagedImageName|BuildResourceGroupName"
+    "|TempResourceGroupName|SharedImageGallery\\w*"
+)
+
+PATTERNS: tuple[Row, ...] = (
+    # The start-up noise holds the plan: a process for each planned provisioner, in the order of the template.
+    _row(
+        "Starting (?:external|internal) plugin |Starting plugin: ",
+        "core",
+        r"(?:\[INFO\] )?(?P<form>Starting (?:external|internal) plugin|Starting plugin:) (?P<what>.*)",
+        _launched,
+    ),
+    _row(
+        r"\[INFO\] Packer version: ",
+        "core",
+        r"\[INFO\] Packer version: (?P<version>[\w.+-]+)",
+        lambda line, m: events.FactStated(line.number, line.at, "packer", m["version"]),
+    ),
+    _row(
+        "Running builder \\.\\.\\.",
+        "builder",
+        r"Running builder \.\.\.",
+        lambda line, _: events.BuilderStarted(line.number, line.at),
+    ),
+    _row(
+        rf"(?:{_FACTS})=",
+        "plugin",
+        rf"(?P<name>{_FACTS})=(?P<value>.*)",
+        lambda line, m: events.FactStated(line.number, line.at, m["name"], m["value"].strip()),
+    ),
+    _row(
+        "-> SourceImageName",
+        "builder",
+        r" ?-> (?P<name>SourceImageName) *: '(?P<value>.*)'",
+        lambda line, m: events.FactStated(line.number, line.at, m["name"], m["value"]),
+    ),
+    _row(
+        "-> ResourceGroupName",
+        "builder",
+        r" ?-> (?P<name>ResourceGroupName) *: '(?P<value>.*)'",
+        lambda line, m: events.FactStated(line.number, line.at, m["name"], m["value"]),
+    ),
+    # Phases.
+    _row(
+        "(?:Validating|Deploying) deployment template",
+        "builder",
+        r"(?:Validating|Deploying) deployment template",
+        _phase("deploy"),
+    ),
+    _row(
+        "Waiting for WinRM to become available",
+        "builder",
+        r"Waiting for WinRM to become",
+        lambda line, _: events.FactStated(line.number, line.at, "OSType", "Windows"),
+    ),
+    _row(
+        "Waiting for SSH to become available",
+        "builder",
+        r"Waiting for SSH to become",
+        lambda line, _: events.FactStated(line.number, line.at, "OSType", "Linux"),
+    ),
+    _row(
+        "Waiting for (?:WinRM|SSH) to become available",
+        "builder",
+        r"Waiting for (?:WinRM|SSH) to become",
+        _phase("connect"),
+    ),
+    _row(
+        "Querying the machine's properties",
+        "builder",
+        r"Querying the machine's properties",
+        lambda line, _: events.ProvisioningEnded(line.number, line.at),
+    ),
+    _row("Powering off machine|Snapshotting ", "builder", r"Powering off machine|Snapshotting ", _phase("capture")),
+    _row(
+        "Deleting |Cleanup |Cleaning up |Adding to deletion queue|not created by Packer|Removing the created Deploy",
+        "builder",
+        r"(?:Deleting (?:Virtual Machine deployment|individual resources|KeyVault|the|resource)"
+        r"|Cleanup |Cleaning up |Adding to deletion queue|The resource group was not created by Packer"
+        r"|Removing the created Deployment)",
+        _phase("cleanup"),
+    ),
+    _row(
+        r"\[DEBUG\] DELETE |Attempting deletion -> |method=\"DELETE\"",
+        "plugin",
+        r"(?:\[DEBUG\] DELETE |(?:\[INFO\] )?Attempting deletion -> |Azure request method=\"DELETE\")",
+        lambda line, _: events.DeletionRequested(line.number, line.at),
+    ),
+    # Steps: the headlines, and what provisioners say about themselves.
+    _row(
+        "(?:Uploading|Downloading) .* => ",
+        "builder",
+        r"(?:Uploading|Downloading) (?P<src>\S.*?) => (?P<dst>.+)$",
+        _file_step,
+    ),
+    _row(
+        "Provisioning with Powershell\\.\\.\\.",
+        "builder",
+        r"Provisioning with Powershell\.\.\.$",
+        _plain_step("powershell"),
+    ),
+    _row(
+        "Provisioning with powershell script: ",
+        "builder",
+        r"Provisioning with powershell script: (?P<src>.+)$",
+        _script_step("powershell", again=True),
+    ),
+    _row(
+        "Provisioning with shell script: ",
+        "builder",
+        r"Provisioning with shell script: (?P<src>.+)$",
+        _script_step("shell"),
+    ),
+    _row(
+        "Provisioning with windows-shell", "builder", r"Provisioning with windows-shell", _plain_step("windows-shell")
+    ),
+    _row("azure-arm: Restarting Machine", "builder", r"Restarting Machine$", _plain_step("windows-restart")),
+    _row(
+        "Uploading the Windows update elevated script",
+        "builder",
+        r"Uploading the Windows update elevated script",
+        _plain_step("windows-update"),
+    ),
+    _row(
+        r"\(telemetry\) ",
+        "core",
+        r"\[INFO\] \(telemetry\) (?:(?P<start>Starting provisioner)|ending) (?P<type>[\w-]+)",
+        lambda line, m: events.StepAnnounced(line.number, line.at, m["type"], ended=not m["start"]),
+    ),
+    _row(
+        "Found command: ",
+        "plugin",
+        r"Found command: (?P<text>.*)",
+        lambda line, m: events.CommandFound(line.number, line.at, m["text"]),
+    ),
+    _row(
+        " returned with exit code ",
+        "plugin",
+        r"\S*[/\\]\S+ returned with exit code (?P<code>-?\d+)$",
+        lambda line, m: events.ScriptReturned(line.number, line.at, int(m["code"])),
+    ),
+    _row(
+        "Provisioning step had errors",
+        "builder",
+        r"Provisioning step had errors: Running the cleanup provisioner",
+        lambda line, _: events.StepErrored(line.number, line.at),
+    ),
+    _row(
+        "Waiting for machine to restart|Machine successfully restarted",
+        "builder",
+        r"(?P<what>Waiting for machine to restart|Machine successfully restarted)",
+        _acted,
+    ),
+    _row(
+        "Searching for Windows updates|Downloading Windows updates|Installing Windows updates|Running Windows update"
+        "|Restarting the machine|Waiting for machine to become|Waiting for the Windows Modules|No Windows updates found"
+        "|Checking for pending restart|Restart complete|Waiting for operation to complete",
+        "builder",
+        r"(?P<what>Searching for Windows updates|Downloading Windows updates(?: \([^)]*\))?|Installing Windows updates"
+        r"|Running Windows update|Restarting the machine|Waiting for machine to become available"
+        r"|Waiting for the Windows Modules Installer to exit|No Windows updates found|Checking for pending restart"
+        r"|Restart complete|Waiting for operation to complete \(system performance: [^)]*\))",
+        _acted,
+    ),
+    _row(
+        "IMAGE_STATE_",
+        "builder",
+        r"(?P<state>IMAGE_STATE_[A-Z_]+)\s*$",
+        lambda line, m: events.ImageStateRead(line.number, line.at, m["state"]),
+    ),
+    _row(
+        r"[0-9] ?[KMGTkmgt]?i?B ?/ ?[0-9.,]+ ?[KMGTkmgt]?i?B",
+        "any",
+        r"(?P<name>\S.*?\S|\S)?[\s|]*?\b(?P<done>\d[\d.,]*) ?(?P<done_unit>[KMGTkmgt]?i?B) ?/ ?(?P<total>\d[\d.,]*) ?"
+        r"(?P<total_unit>[KMGTkmgt]?i?B)(?:\s+(?P<percent>\d+(?:\.\d+)?) ?%)?",
+        _download,
+    ),
+    # Endings.
+    _row(
+        "Build '[^']*' finished",
+        "packer",
+        r"Build '[^']*' finished(?: after |\.)",
+        lambda line, _: events.BuildFinished(line.number, line.at),
+    ),
+    _row(
+        "Build '[^']*' errored",
+        "packer",
+        r"Build '[^']*' errored(?: after [^:]*)?: (?P<message>.*)",
+        lambda line, m: events.BuildErrored(line.number, line.at, m["message"]),
+    ),
+    _row(
+        "Cancelling build after receiving",
+        "packer",
+        r"Cancelling build after receiving",
+        lambda line, _: events.BuildCancelled(line.number, line.at),
+    ),
+    _row(
+        "Done exporting Packer logs to Azure",
+        "end",
+        r"Done exporting Packer logs to Azure",
+        lambda line, _: events.LogEnded(line.number, line.at),
+    ),
+)
+
+NEEDLES: tuple[str, ...] = tuple(row.needle for row in PATTERNS)
+
+
+def _speaks(line: Line, speaker: Speaker) -> bool:
+    match speaker:
+        case "builder":
+            return line.builder
+        case "packer":
+            shown = line.stream in ("ui", "error") and not line.builder
+            return shown or (line.stream == "log" and line.process is None)
+        case "core":
+            return line.stream == "log" and line.process is None
+        case "plugin":
+            return line.stream == "log" and line.process is not None
+        case "end":
+            return line.stream == "raw" or (line.stream == "log" and line.process is None)
+        case "any":
+            return line.stream in ("ui", "error", "raw")
+
+
+def read(line: Line) -> Iterator[Event]:
+    """The events of one line; most candidate lines have one, many have none."""
+    for row in PATTERNS:
+        if _speaks(line, row.speaker):
+            match = row.pattern.match(line.text)
+            event = row.make(line, match) if match else None
+            if event is not None:
+                yield event

@@ -1,0 +1,117 @@
+"""What a look at a build brings back: a Poll, with the run state, new bytes, and what went wrong.
+
+The only input of the core. Sources make Polls; nothing here knows where they come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+LogName = Literal["customization.log", "validation.log", "container.log"]
+
+TERMINAL_RUN_STATES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of a log that were not there at the look before.
+
+    `generation` counts from 0 and grows when the blob was replaced by another one; `offset` is where
+    `data` begins in that generation. Chunks of a generation are contiguous.
+    """
+
+    log: LogName
+    generation: int
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Customizer:
+    """One entry of the template's `customize[]`: its type in Azure's word (`PowerShell`), its name if it has one."""
+
+    type: str
+    name: str | None = None
+    inline: tuple[str, ...] = ()
+    script_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What the image template says of itself; every field as the service gives it."""
+
+    id: str
+    name: str
+    location: str | None = None
+    source: str | None = None
+    vm_size: str | None = None
+    staging_group: str | None = None
+    build_timeout: timedelta = timedelta(minutes=240)
+    customizers: tuple[Customizer, ...] = ()
+    validates: bool = False
+    optimizes: bool = False
+    distributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`lastRunStatus` and `provisioningState` of a template, at one look.
+
+    `run_state` and `sub_state` are Azure's open enums, so plain strings; None before the first run.
+    `deleted` means that the template was seen and is gone, or going.
+    """
+
+    run_state: str | None = None
+    sub_state: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    message: str | None = None
+    provisioning_state: str | None = None
+    provisioning_error: str | None = None
+    template: Template | None = None
+    deleted: bool = False
+
+    @property
+    def terminal(self) -> bool:
+        """The run is over: its state will not change again."""
+        return self.run_state in TERMINAL_RUN_STATES
+
+
+TroubleKind = Literal[
+    "offline", "throttled", "forbidden", "sign-in", "not-found", "gone", "protocol", "slow", "disk", "internal"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a look, or a part of it, failed; shown, and tried again.
+
+    `target` is what could not be read. `text` is one sentence for people, already without a traceback.
+    `waiting` marks what is normal early in a run (no storage account yet, no blob yet).
+    """
+
+    target: Literal["template", "log"]
+    kind: TroubleKind
+    text: str
+    remedy: str | None = None
+    waiting: bool = False
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One look at a build. An empty one is the clock's tick.
+
+    `status` is None when this look did not ask for it (the one before still holds). `log_read` says that the log was
+    read with success at this look, new bytes or not. `ended` closes the watch: no look comes after it.
+    """
+
+    at: datetime
+    status: Status | None = None
+    chunks: tuple[Chunk, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    log_read: bool = False
+    ended: bool = False
+    pause: timedelta = field(default=timedelta(seconds=5), compare=False)

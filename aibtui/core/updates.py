@@ -1,0 +1,188 @@
+"""What a look changed: the Update that every front end draws, and the changes inside it, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from aibtui.core.build import Build, Phase, Step
+
+TransportState = Literal["live", "quiet", "blind", "waiting", "log-done", "status-only", "ended"]
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """Whether we can see the build: one of seven words, since when, and why in one sentence when it is not plain.
+
+    `looked_at` is the last look, `next_look_at` the next one as the source plans it, `quiet_since` when the last new
+    byte came (arrival, not stamp).
+    """
+
+    state: TransportState
+    since: datetime
+    reason: str | None = None
+    remedy: str | None = None
+    looked_at: datetime | None = None
+    next_look_at: datetime | None = None
+    quiet_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A line that proves an alert: its number in customization.log (from 1) and its text, not yet safe to draw."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One finding: what was seen, since when, why it matters, what to do.
+
+    `line` is the first line of the condition, None when no log line carries it. `count` is the number of matches.
+    `ended_at` is set when the condition no longer holds; `step` is the index of the step that ran.
+    """
+
+    rule: str
+    severity: Severity
+    title: str
+    cause: str
+    remedy: str
+    at: datetime
+    line: int | None = None
+    count: int = 1
+    doc: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    step: int | None = None
+    ended_at: datetime | None = None
+    key: str = ""
+
+    @property
+    def open(self) -> bool:
+        """The condition still holds."""
+        return self.ended_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStateChanged:
+    """The service says another word."""
+
+    at: datetime
+    run_state: str | None
+    sub_state: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """A phase began or ended; `phase.state` tells which."""
+
+    at: datetime
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegan:
+    """A provisioner started."""
+
+    at: datetime
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepMoved:
+    """A provisioner is doing something else now, or its transfer came further: `step.activity` says what."""
+
+    at: datetime
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A provisioner ended; `step.state` says how."""
+
+    at: datetime
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOpened:
+    """A rule began to hold."""
+
+    at: datetime
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class AlertUpdated:
+    """It still holds, and there is more of it: count, severity or evidence changed."""
+
+    at: datetime
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class AlertClosed:
+    """It holds no more."""
+
+    at: datetime
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class TransportChanged:
+    """The status word changed."""
+
+    at: datetime
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
+class LogReplaced:
+    """The blob was replaced by another one; everything read from the log starts anew."""
+
+    at: datetime
+    generation: int
+
+
+Change = (
+    RunStateChanged
+    | PhaseChanged
+    | StepBegan
+    | StepMoved
+    | StepEnded
+    | AlertOpened
+    | AlertUpdated
+    | AlertClosed
+    | TransportChanged
+    | LogReplaced
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RootCause:
+    """The first cause of a run that failed or was stopped: rule id, line (from 1), step index, the unwrapped text."""
+
+    rule: str
+    line: int | None
+    step: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """One look, digested: the whole build, all alerts in the order in which they were raised, and what changed.
+
+    Compared by identity, so that a reactive may hold it.
+    """
+
+    at: datetime
+    build: Build
+    alerts: tuple[Alert, ...]
+    changes: tuple[Change, ...]
+    transport: Transport
+    root_cause: RootCause | None = None
+    generation: int = 0
+    ended: bool = False
