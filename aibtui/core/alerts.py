@@ -1,121 +1,55 @@
-"""Rules are rows of TOML; alerts are what they find. Rules run over lines and over run states."""
+"""Runs the rules over lines, run states and time; what they find are the alerts of one run, in the order of finding."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
 
-import re2
-
-from aibtui.core.build import Build
+from aibtui.core.build import Build, Step
 from aibtui.core.lines import Line
 from aibtui.core.polls import Status
+from aibtui.core.rulebook import (
+    LOG_PLACES,
+    Lasting,
+    Match,
+    Repeat,
+    Rule,
+    Silence,
+    Stage,
+    Stall,
+    Succession,
+    needle,
+)
 from aibtui.core.updates import Alert, Evidence, Severity
 
-Where = Literal["output", "packer", "message", "provisioning"]
 _MOST_EVIDENCE = 20
-
-
-class RuleError(ValueError):
-    """A rule file that cannot be used: which file, which rule, what is wrong with it."""
+_LARGE_VM_CORES = 8
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_CORES = re.compile(r"_[A-Z]+(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One row. `pattern` looks at what `where` names: a script's output, Packer's own words, a run's message.
+class Moment:
+    """Where the build is while a line is seen or time passes, as far as rules may ask."""
 
-    With `over` the pattern must go on matching for that long, without a line that matches `until`; after `error_over` a
-    warning becomes an error. `step_type` and `deprovision` narrow where in the run it may hold.
-    """
-
-    id: str
-    severity: Severity
-    where: Where
-    pattern: Any
-    source: str
-    title: str
-    cause: str
-    remedy: str
-    doc: str | None = None
-    over: timedelta | None = None
-    error_over: timedelta | None = None
-    until: Any = None
-    until_source: str | None = None
-    deprovision: bool = False
-    samples: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
+    at: datetime
+    phase: str | None = None
+    step: Step | None = None
+    vm_size: str | None = None
+    source: str | None = None
 
 
-_NEEDED = frozenset({"id", "severity", "match", "title", "cause", "remedy"})
-_KEYS = _NEEDED | {"where", "over", "error_over", "until", "doc", "deprovision", "samples", "others"}
-_DURATION = re.compile(r"(\d+)([smh])")
-_DOCS = "https://learn.microsoft.com/azure/virtual-machines/linux/image-builder-troubleshoot#"
-
-
-def parse_duration(text: str) -> timedelta:
-    """`90s`, `15m`, `2h` as a timedelta. Raises ValueError."""
-    match = _DURATION.fullmatch(text.strip())
-    if not match:
-        raise ValueError(f"{text!r} is no duration; write it like 90s, 15m or 2h")
-    return timedelta(**{{"s": "seconds", "m": "minutes", "h": "hours"}[match[2]]: int(match[1])})
-
-
-def compile_rules(text: str, file: str) -> tuple[Rule, ...]:
-    """The rules of one file. Raises RuleError with the file and the rule."""
-    try:
-        tables = tomllib.loads(text).get("rule", [])
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{file}: {error}") from error
-    return tuple(_compile(table, file) for table in tables)
-
-
-def _compile(table: Mapping[str, Any], file: str) -> Rule:
-    name = f"{file}: rule {table.get('id', '?')!r}"
-    unknown = set(table) - _KEYS
-    missing = _NEEDED - set(table)
-    if unknown or missing:
-        words = [f"unknown key {key!r}" for key in sorted(unknown)] + [f"no {key!r}" for key in sorted(missing)]
-        raise RuleError(f"{name}: {', '.join(words)}")
-    severity, where = table["severity"], table.get("where", "output")
-    if severity not in get_args(Severity) or where not in get_args(Where):
-        raise RuleError(f"{name}: severity is one of {get_args(Severity)}, where one of {get_args(Where)}")
-    try:
-        return Rule(
-            id=table["id"],
-            severity=severity,
-            where=where,
-            pattern=_pattern(table["match"]),
-            source=table["match"],
-            title=table["title"],
-            cause=table["cause"],
-            remedy=table["remedy"],
-            doc=_DOCS + table["doc"][1:] if table.get("doc", "").startswith("#") else table.get("doc"),
-            over=parse_duration(table["over"]) if "over" in table else None,
-            error_over=parse_duration(table["error_over"]) if "error_over" in table else None,
-            until=_pattern(table["until"]) if "until" in table else None,
-            until_source=table.get("until"),
-            deprovision=table.get("deprovision", False),
-            samples=tuple(table.get("samples", ())),
-            others=tuple(table.get("others", ())),
-        )
-    except (ValueError, re2.error) as error:
-        raise RuleError(f"{name}: {error}") from error
-
-
-def _pattern(source: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.case_sensitive = False
-    return re2.compile(source, options)
+def moment_of(build: Build, at: datetime) -> Moment:
+    """The moment of a build at `at`, the log's own time."""
+    phase = build.phase
+    return Moment(at, phase.name if phase else None, build.step, build.facts.vm_size, build.facts.source)
 
 
 @dataclass(slots=True)
 class _Loop:
-    """A repetition under way: its first and last line, when it began, how often it was seen."""
+    """A stage of a repetition under way: its first and last line, how often, since when."""
 
     first: Line
     last: Line
@@ -123,149 +57,247 @@ class _Loop:
     count: int = 1
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What one rule remembers between lines."""
+
+    found: list[Line] = field(default_factory=list)
+    values: dict[str, str | None] = field(default_factory=dict)
+    loops: dict[int, _Loop] = field(default_factory=dict)
+    armed: bool = False
+    step: int | None = None
+    since: datetime | None = None
+
+
+def place_of(line: Line) -> str:
+    """What a rule's `where` calls a line."""
+    if line.stream in ("ui", "error"):
+        return "output" if line.builder else "packer"
+    return "debug" if line.stream == "log" else "raw"
+
+
 class Alerts:
-    """All alerts of one run, in the order in which they were raised."""
+    """All alerts of one run."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
+        self._by_place = {place: [rule for rule in self._rules if place in rule.where] for place in LOG_PLACES}
+        self._timed = [rule for rule in self._rules if isinstance(rule.condition, Silence | Stall | Lasting)]
+        self._memory = {rule.id: _Memory() for rule in self._rules}
         self._raised: dict[str, Alert] = {}
-        self._loops: dict[str, _Loop] = {}
-        self._message: str | None = None
 
     @property
     def all(self) -> tuple[Alert, ...]:
         """Every alert of the run, ended ones too."""
         return tuple(self._raised.values())
 
-    @property
-    def needles(self) -> tuple[str, ...]:
+    @staticmethod
+    def needles(rules: Iterable[Rule]) -> tuple[str, ...]:
         """What the scanner must look for so that no rule misses a line (RE2 syntax)."""
-        sources = [f"(?i:{_unanchored(rule.source)})" for rule in self._rules if rule.where in ("output", "packer")]
-        untils = [f"(?i:{_unanchored(rule.until_source)})" for rule in self._rules if rule.until_source]
-        return (*sources, *untils)
+        return tuple(needle(pattern) for rule in rules if rule.where & LOG_PLACES for pattern in rule.patterns)
 
-    def see_line(self, line: Line, build: Build) -> None:
+    def see_line(self, line: Line, now: Moment) -> None:
         """Run the rules of the log over one line."""
-        if line.stream not in ("ui", "error"):
-            return
-        where = "output" if line.builder else "packer"
-        for rule in self._rules:
-            if rule.where == where and not (rule.deprovision and not _deprovisions(build)):
-                self._see(rule, line, build)
+        for rule in self._by_place[place_of(line)]:
+            if _applies(rule, now):
+                self._see(rule, line, now)
 
-    def _see(self, rule: Rule, line: Line, build: Build) -> None:
+    def see_text(self, place: str, text: str, now: Moment) -> None:
+        """Run the rules of a text that is no log: a run's message, a provisioning error, a task's output line."""
+        for rule in self._rules:
+            if place in rule.where and isinstance(rule.condition, Match) and rule.id not in self._raised:
+                values = rule.condition.pattern.find(text)
+                if values is not None and not (rule.unless and rule.unless.find(text) is not None):
+                    self._raise(rule, rule.severity, (), 1, now, {**values, "text": text})
+
+    def tick(self, now: Moment, build: Build, quiet_since: datetime | None) -> None:
+        """Let time pass: rules about silence, stalls and lasting states. `quiet_since` is when the last line came."""
+        for rule in self._timed:
+            match rule.condition:
+                case Silence(over, last):
+                    quiet = now.at - quiet_since if quiet_since else timedelta()
+                    runs = now.step is not None and now.step.state == "running" and _applies(rule, now)
+                    said = last is None or (build.output is not None and last.find(build.output.text) is not None)
+                    lines = (Line(build.lines, quiet_since, "ui", build.output.text if build.output else ""),)
+                    self._hold(rule, runs and said and quiet >= over, lines, now, quiet)
+                case Stall(over):
+                    self._see_stall(rule, over, now, build)
+                case Lasting():
+                    pass
+
+    def see_status(self, status: Status, now: Moment) -> None:
+        """Run the rules of the run's message, of the provisioning error and of states that last."""
+        if status.message:
+            self.see_text("message", status.message, now)
+        if status.provisioning_error:
+            self.see_text("provisioning", status.provisioning_error, now)
+        for rule in self._timed:
+            if isinstance(rule.condition, Lasting):
+                memory = self._memory[rule.id]
+                holds = rule.condition.state in (status.run_state, status.provisioning_state)
+                memory.since = (memory.since or now.at) if holds else None
+                lasted = now.at - memory.since if memory.since else timedelta()
+                self._hold(rule, holds and lasted >= rule.condition.over, (), now, lasted)
+
+    def fail(self, now: Moment) -> None:
+        """The step or the build failed: what was likely the reason is an error now."""
+        failed = now.step.index if now.step else None
+        for rule in self._rules:
+            alert = self._raised.get(rule.id)
+            if rule.likely and alert and alert.severity != "error" and alert.step in (failed, None):
+                self._raised[rule.id] = replace(alert, severity="error")
+
+    def leave_step(self, now: Moment) -> None:
+        """Another step began: what was about the last one is over."""
+        for rule in self._rules:
+            if isinstance(rule.condition, Silence | Stall | Repeat):
+                self._close(rule.id, now.at)
+            memory = self._memory[rule.id]
+            memory.loops.clear()
+            memory.armed = False
+            if isinstance(rule.condition, Succession) and rule.condition.within is None:
+                memory.found.clear()
+
+    def note(self, alert: Alert) -> None:
+        """Take an alert that code found and no rule could."""
+        self._raised[alert.rule] = alert
+
+    def end(self, rule_id: str, at: datetime) -> None:
+        """The condition of an alert that code found holds no more."""
+        self._close(rule_id, at)
+
+    def _see(self, rule: Rule, line: Line, now: Moment) -> None:
         text = line.text.strip()
-        if rule.until is not None and rule.until.search(text):
-            self._loops.pop(rule.id, None)
-            self._close(rule.id, line.at)
+        if rule.unless and rule.unless.find(text) is not None:
             return
-        match = rule.pattern.search(text)
-        if not match:
-            return
-        if rule.over is None:
-            self._raise(rule, rule.severity, line, (line,), 1, build, match.groupdict())
-            return
-        at = line.at or build.ended_at
-        if at is None:
-            return
-        loop = self._loops.get(rule.id)
-        if loop is None:
-            self._loops[rule.id] = _Loop(line, line, at)
-            return
-        loop.last, loop.count = line, loop.count + 1
-        lasted = at - loop.since
-        if lasted >= rule.over:
-            worse = rule.error_over is not None and lasted >= rule.error_over
-            named = {**match.groupdict(), "minutes": str(int(lasted.total_seconds() // 60)), "count": str(loop.count)}
-            severity: Severity = "error" if worse else rule.severity
-            self._raise(rule, severity, loop.first, (loop.first, loop.last), loop.count, build, named)
+        match rule.condition:
+            case Match(pattern):
+                values = pattern.find(text)
+                if values is not None:
+                    self._raise(rule, rule.severity, (line,), 1, now, values)
+            case Succession():
+                self._see_part(rule, rule.condition, line, text, now)
+            case Repeat():
+                self._see_again(rule, rule.condition, line, text, now)
+            case _:
+                pass
 
-    def see_status(self, status: Status, at: datetime) -> None:
-        """Run the rules of the run's message and of the provisioning error."""
-        for where, text in (("message", status.message), ("provisioning", status.provisioning_error)):
-            for rule in self._rules:
-                match = rule.pattern.search(text) if text and rule.where == where else None
-                if match and rule.id not in self._raised:
-                    values = {**match.groupdict(), "text": text}
-                    self._raised[rule.id] = _alert(rule, rule.severity, at, None, 1, (), None, values)
+    def _see_part(self, rule: Rule, condition: Succession, line: Line, text: str, now: Moment) -> None:
+        memory = self._memory[rule.id]
+        if condition.within and memory.found and memory.found[0].at and now.at - memory.found[0].at > condition.within:
+            memory.found.clear()
+        values = condition.parts[len(memory.found)].find(text)
+        if values is None:
+            return
+        memory.found.append(line)
+        memory.values |= values
+        if len(memory.found) == len(condition.parts):
+            self._raise(rule, rule.severity, tuple(memory.found), 1, now, memory.values)
+            memory.found.clear()
 
-    def end_loops(self, at: datetime | None) -> None:
-        """The build went on or ended well: what repeated is over."""
-        for rule in self._rules:
-            if rule.over is not None:
-                self._close(rule.id, at)
-        self._loops.clear()
+    def _see_again(self, rule: Rule, condition: Repeat, line: Line, text: str, now: Moment) -> None:
+        memory = self._memory[rule.id]
+        if condition.until and condition.until.find(text) is not None:
+            memory.loops.clear()
+            self._close(rule.id, now.at)
+            return
+        if condition.after and not memory.armed:
+            memory.armed = condition.after.find(text) is not None
+            return
+        for place, stage in enumerate(condition.stages):
+            values = stage.pattern.find(text)
+            if values is None:
+                continue
+            loop = memory.loops.setdefault(place, _Loop(line, line, now.at, 0))
+            loop.last, loop.count = line, loop.count + 1
+            lasted = max(now.at - loop.since, condition.beat * (loop.count - 1))
+            if lasted >= stage.over and loop.count >= stage.times:
+                told = {**values, "minutes": _minutes(lasted), "count": str(loop.count)}
+                self._raise(rule, stage.severity, (loop.first, loop.last), loop.count, now, told, stage)
+
+    def _see_stall(self, rule: Rule, over: timedelta, now: Moment, build: Build) -> None:
+        download = build.downloads[-1] if build.downloads else None
+        holds = False
+        lines: tuple[Line, ...] = ()
+        stood = timedelta()
+        if download and download.at and now.step and now.step.state == "running" and _applies(rule, now):
+            unfinished = download.percent is None or download.percent < 100
+            in_step = now.step.first_line is not None and download.first_line >= now.step.first_line
+            stood = now.at - download.at
+            holds = unfinished and in_step and stood >= over
+            amount = f"{download.name} {download.percent or 0:.0f} %"
+            lines = (Line(download.last_line, download.at, "ui", amount),)
+        self._hold(rule, holds, lines, now, stood)
+
+    def _hold(self, rule: Rule, holds: bool, lines: tuple[Line, ...], now: Moment, lasted: timedelta) -> None:
+        """A condition of time: raise when it begins to hold, tell how long it lasts, close when it holds no more."""
+        if not holds:
+            self._close(rule.id, now.at)
+            return
+        known, memory = self._raised.get(rule.id), self._memory[rule.id]
+        told = {"minutes": _minutes(lasted), "text": lines[0].text.strip() if lines else None}
+        if known is None or not known.open or memory.values != told:
+            memory.values = told
+            self._raise(rule, rule.severity, lines, 1, now, told)
 
     def _raise(
         self,
         rule: Rule,
         severity: Severity,
-        first: Line,
         lines: tuple[Line, ...],
         count: int,
-        build: Build,
+        now: Moment,
         values: Mapping[str, str | None],
+        stage: Stage | None = None,
     ) -> None:
         known = self._raised.get(rule.id)
         evidence = tuple(Evidence(line.number, line.text.strip()) for line in lines)
-        at = lines[-1].at or build.ended_at
-        if at is None:
-            return
-        step = build.step.index if build.step else None
-        if known is None or known.ended_at is not None:
-            self._raised[rule.id] = _alert(rule, severity, at, first.number, count, evidence, step, values)
-        elif rule.over is not None:
-            fresh = _alert(rule, severity, known.at, first.number, count, evidence, step, values)
-            self._raised[rule.id] = fresh
-        else:
+        if known and known.open and isinstance(rule.condition, Match | Succession):
             grown = (*known.evidence, *evidence)[:_MOST_EVIDENCE]
-            self._raised[rule.id] = replace(known, count=known.count + 1, evidence=grown)
+            self._raised[rule.id] = replace(known, count=known.count + count, evidence=grown)
+            return
+        told = {"vm_size": now.vm_size, "source": now.source, "step": now.step.type if now.step else None, **values}
+        remedy = (
+            rule.large_vm_remedy if rule.large_vm_remedy and _cores(now.vm_size) >= _LARGE_VM_CORES else rule.remedy
+        )
+        again = known if known and known.open else None
+        if known and not again:
+            self._raised.pop(rule.id)  # raised anew: it stands where it was raised last
+        self._raised[rule.id] = Alert(
+            rule=rule.id,
+            severity="error" if again and again.severity == "error" else severity,
+            title=_fill((stage.title if stage else None) or rule.title, told),
+            cause=_fill((stage.cause if stage else None) or rule.cause, told),
+            remedy=_fill(remedy, told),
+            at=again.at if again else now.at,
+            line=lines[0].number if lines else None,
+            count=count,
+            doc=rule.doc,
+            evidence=evidence,
+            step=now.step.index if now.step and rule.where & LOG_PLACES else None,
+        )
 
-    def _close(self, rule_id: str, at: datetime | None) -> None:
+    def _close(self, rule_id: str, at: datetime) -> None:
         alert = self._raised.get(rule_id)
-        if alert and alert.ended_at is None and at is not None:
+        if alert and alert.open:
             self._raised[rule_id] = replace(alert, ended_at=at)
 
 
-def _alert(
-    rule: Rule,
-    severity: Severity,
-    at: datetime,
-    line: int | None,
-    count: int,
-    evidence: tuple[Evidence, ...],
-    step: int | None,
-    values: Mapping[str, str | None],
-) -> Alert:
-    filled: Callable[[str], str] = lambda text: _fill(text, values)  # noqa: E731  # three uses of one line
-    return Alert(
-        rule=rule.id,
-        severity=severity,
-        title=filled(rule.title),
-        cause=filled(rule.cause),
-        remedy=filled(rule.remedy),
-        at=at,
-        line=line,
-        count=count,
-        doc=rule.doc,
-        evidence=evidence,
-        step=step,
-    )
+def _applies(rule: Rule, now: Moment) -> bool:
+    if rule.phases and now.phase not in rule.phases:
+        return False
+    return not rule.steps or (now.step is not None and now.step.type in rule.steps)
 
 
-_NAMED_GROUP = re.compile(r"\(\?P<\w+>")
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+def _cores(vm_size: str | None) -> int:
+    """`Standard_D8ads_v5` has 8; 0 where the name does not say."""
+    match = _CORES.search(vm_size) if vm_size else None
+    return int(match[1]) if match else 0
+
+
+def _minutes(span: timedelta) -> str:
+    return str(int(span.total_seconds() // 60))
 
 
 def _fill(text: str, values: Mapping[str, str | None]) -> str:
     return _PLACEHOLDER.sub(lambda match: values.get(match[1]) or "?", text)
-
-
-def _unanchored(source: str) -> str:
-    """A pattern for a whole line's text turned into one that finds it anywhere in a block, and captures nothing."""
-    return _NAMED_GROUP.sub("(?:", source.removeprefix("^").removesuffix("$"))
-
-
-def _deprovisions(build: Build) -> bool:
-    phase = build.phase
-    return phase is not None and phase.name == "deprovision"

@@ -63,7 +63,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Progress of one transfer that the log shows: bytes, percent from 0 to 100; None is unknown."""
+    """Progress of one transfer that the log shows: bytes, percent from 0 to 100; None is unknown.
+
+    `at` is when it last came further.
+    """
 
     name: str
     bytes: int | None

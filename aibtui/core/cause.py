@@ -15,11 +15,11 @@ ClueKind = Literal["record", "error", "warning"]
 
 _MOST_CLUES = 400
 _LOOK_BACK_LINES = 60
-_WRAP_COLUMN = 110
+_LONGEST_MESSAGE = 14
+_WRAP_COLUMN = 105
 
 # What a line looks like that may be the cause. Needles are RE2, for the scanner; the patterns below decide.
 NEEDLES: tuple[str, ...] = (
-    r"At (?:line|[A-Za-z]:\\[^:]*|/[^:]*):[0-9]+ char:",
     r"\+ CategoryInfo  ",
     r"npm (?:error|ERR!)",
     r"(?i:\berror\b|\bfatal\b|\bexception\b|\bfailed\b|not found|cannot|denied)",
@@ -29,7 +29,7 @@ NEEDLES: tuple[str, ...] = (
 _POSITION = re.compile(r"At (?:line|[A-Za-z]:\\.*|/.*):\d+ char:\d+$")
 _CATEGORY = re.compile(r"\s+\+ CategoryInfo ")
 _HEADER = re.compile(r"(?:[A-Za-z]:\\[^:*?<>|]*|[\w.+/-]+(?:\.\w+)?|'[^']+'|&) : \S")
-_HEADER_HEAD = re.compile(r"(?:[A-Za-z]:\\[^:*?<>|]*|[\w.-]+-?[\w.-]*)$")
+_PATH_HEAD = re.compile(r"(?:[A-Za-z]:\\[^:*?<>|]*|[\w.-]+-?[\w.-]*)$")
 _ERROR = re.compile(
     r"npm (?:error|ERR!)|(?:\S+ \S+ )?ERROR[ :]|error:|Error:|E: |fatal:|FATAL|FAILED|Exception"
     r"|\S+: (?:error|fatal|cannot|command not found)"
@@ -78,7 +78,7 @@ class Clues:
             self._clues.append(clue)
 
     def _read(self, line: Line, block: Block, offset: int) -> Clue | None:
-        if _POSITION.match(line.text) or _CATEGORY.match(line.text):
+        if _CATEGORY.match(line.text):
             return _record(line, block, offset)
         if _WARNING.match(line.text):
             return Clue(line.number, "warning", line.text.strip())
@@ -87,44 +87,36 @@ class Clues:
         return None
 
 
-def _record(line: Line, block: Block, offset: int) -> Clue:
-    """The PowerShell error record that `line` (its position or its category) belongs to."""
-    above = _screen_lines_above(block, offset, line.number)
-    header: list[Line] = []
-    for candidate in above:
-        if not candidate.text.strip() or "FullyQualifiedErrorId" in candidate.text:
+def _record(category: Line, block: Block, offset: int) -> Clue:
+    """The PowerShell error record that the line with its category belongs to."""
+    above = []
+    for shown in _screen_lines_above(block, offset, category.number):
+        if not shown.text.strip() or "FullyQualifiedErrorId" in shown.text:
             break
-        if _POSITION.match(candidate.text) and _CATEGORY.match(line.text):
-            line = candidate
-        header.insert(0, candidate)
-        if _HEADER.match(candidate.text):
-            before = above[above.index(candidate) + 1 :]
-            if before and len(before[0].text) >= _WRAP_COLUMN and _HEADER_HEAD.match(before[0].text):
-                header.insert(0, before[0])
-            break
-    else:
-        header = []
-    if not header or not any(_HEADER.match(part.text) for part in header[:2]):
-        first = _first_position(above, line)
-        text = next((part.text for part in reversed(above) if _is_message(part, first)), first.text)
-        return Clue(first.number, "record", text.strip())
-    message = [part.text for part in header if not _POSITION.match(part.text) and not _DECORATION.match(part.text)]
-    return Clue(header[0].number, "record", _unwrap(message))
+        above.append(shown)
+    positions = [place for place, shown in enumerate(above) if _POSITION.match(shown.text)]
+    if "ParserError:" in category.text and positions:
+        # A parse error has no header: it begins with `At file:line char:n`, and the message comes below the code.
+        said = above[: positions[-1]][::-1]
+        message = next((shown for shown in said if not _POSITION.match(shown.text) and not _is_code(shown)), category)
+        return Clue(above[positions[-1]].number, "record", message.text.strip())
+    said = above[positions[0] + 1 :] if positions else above
+    head = next((place for place, shown in enumerate(said[:_LONGEST_MESSAGE]) if _HEADER.match(shown.text)), None)
+    if head is None:
+        # `throw "text"` prints the text alone; only its wrapping tells where it began.
+        head = 0
+        while head + 1 < len(said) and len(said[head + 1].text) >= _WRAP_COLUMN:
+            head += 1
+    elif head + 1 < len(said) and len(said[head + 1].text) >= _WRAP_COLUMN and _PATH_HEAD.match(said[head + 1].text):
+        head += 1
+    parts = [shown for shown in said[: head + 1][::-1] if not _is_code(shown)]
+    if not parts:
+        return Clue(category.number, "record", category.text.strip())
+    return Clue(parts[0].number, "record", _unwrap(shown.text for shown in parts))
 
 
-def _first_position(above: Sequence[Line], line: Line) -> Line:
-    """A parse error has no header: it begins with `At file:line char:n`, the message comes below the code."""
-    first = line
-    for part in above:
-        if not part.text.strip():
-            break
-        if _POSITION.match(part.text):
-            first = part
-    return first
-
-
-def _is_message(part: Line, first: Line) -> bool:
-    return part.number > first.number and not _POSITION.match(part.text) and not _DECORATION.match(part.text)
+def _is_code(shown: Line) -> bool:
+    return _DECORATION.match(shown.text) is not None
 
 
 def _screen_lines_above(block: Block, offset: int, number: int) -> list[Line]:
@@ -185,7 +177,7 @@ def _cause_of_stop(alerts: Sequence[Alert], step: Step | None) -> RootCause | No
     if not here:
         return None
     first = min(here, key=lambda alert: (alert.line is None, alert.line or 0))
-    return RootCause(first.rule, first.line, first.step, first.evidence[0].text if first.evidence else first.title)
+    return RootCause(first.rule, first.line, first.step, first.title)
 
 
 def _best(clues: Sequence[Clue]) -> Clue | None:

@@ -41,9 +41,9 @@ def changes_between(
     known = {step.index: step for step in old.steps}
     for step in new.steps:
         placed += _step_changes(known.get(step.index), step, at, end)
-    raised = {(alert.rule, alert.key): alert for alert in old_alerts}
+    raised = {alert.rule: alert for alert in old_alerts}
     for alert in alerts:
-        placed += _alert_changes(raised.get((alert.rule, alert.key)), alert, at, end)
+        placed += _alert_changes(raised.get(alert.rule), alert, at, end)
     placed.sort(key=lambda item: item[0])
     changes: list[Change] = list(_run_state_changes(old, new, at))
     changes += [change for _, change in placed]

@@ -36,6 +36,7 @@ class Fold:
         self._busy = False
         self._doubted: list[Event] = []
         self._facts: dict[str, str] = {}
+        self._image_states = 0
 
     def apply(self, event: Event) -> None:
         """Fold one event of the log in, in the order of its lines."""
@@ -67,7 +68,8 @@ class Fold:
             case events.DownloadMoved():
                 self._move_download(event)
             case events.ImageStateRead(state=state):
-                self._change_step(activity=f"Sysprep: {state}")
+                self._image_states += 1
+                self._change_step(activity=f"Sysprep: {state}, {self._image_states} so far")
             case events.ProvisioningEnded():
                 if self.build.step and not self._busy:
                     self._close_step(event, "done")
@@ -305,7 +307,14 @@ class Fold:
         downloads = self.build.downloads
         last = downloads[-1] if downloads else None
         if last and last.name == event.name and last.total == event.total and (event.bytes or 0) >= (last.bytes or 0):
-            moved = replace(last, bytes=event.bytes, percent=event.percent, last_line=event.line, at=event.at)
+            further = event.bytes != last.bytes or event.percent != last.percent
+            moved = replace(
+                last,
+                bytes=event.bytes,
+                percent=event.percent,
+                last_line=event.line,
+                at=event.at if further else last.at,
+            )
             self._set(downloads=(*downloads[:-1], moved))
         else:
             new = Download(

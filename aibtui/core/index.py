@@ -1,4 +1,4 @@
-"""Where the lines of a log lie, and of what kind each is, without the text: a few bytes per 64 lines and one per line."""
+"""Where the lines of a log lie and of what kind each is, without the text: a byte per line, and a few per 64 lines."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def classify(head: bytes) -> int:
 
 
 class Span(NamedTuple):
-    """What to read to see a line: `length` bytes at `offset` hold it after `skip` newlines, at least its first LONGEST bytes."""
+    """What to read to see a line: it follows `skip` newlines in `length` bytes at `offset`, LONGEST of it."""
 
     offset: int
     length: int

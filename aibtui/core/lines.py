@@ -167,44 +167,48 @@ def stamp_before(data: bytes, low: int, high: int) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch between two stamps that follow each other: the log's own clock made a step at `position` of the block.
+    """A stretch between two stamps that follow each other: the log's own clock made a leap.
 
-    `silent` is true when no line at all lies between the two stamped ones.
+    The line after it has number `line` and begins at `position` of the block. `silent` is true when no line at all lies
+    between the two stamped ones.
     """
 
     position: int
+    line: int
     since: datetime
     until: datetime
     silent: bool
 
 
 def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[Gap]:
-    """Where the stamps of a block jump by `at_least` or more, in order. `since` is the last stamp before the block.
+    """Where the stamps of a block leap by `at_least` or more, in order. `since` is the last stamp before the block.
 
-    Stamps never go backwards, so halves whose two ends lie closer than that are not looked at.
+    Stamps never go backwards, so a part whose two ends lie closer than that is not looked into.
     """
     data = block.data
-    last_at = max(data.rfind(b"PACKER 2"), data.rfind(b"PACKER ERR 2"))
     first = _next_stamp(data, 0)
-    if first is None or last_at < 0:
+    if first is None:
         return
+    counted, line = 0, block.first_line
     if since is not None and first[1] - since >= at_least:
-        yield Gap(first[0], since, first[1], silent=first[0] == 0)
+        counted, line = first[0], line + data.count(b"\n", 0, first[0])
+        yield Gap(first[0], line, since, first[1], silent=first[0] == 0)
+    last_at = max(data.rfind(b"PACKER 2"), data.rfind(b"PACKER ERR 2"))
     last = _next_stamp(data, data.rfind(b"\n", 0, last_at) + 1)
-    if last is None:
-        return
-    stack = [(first, last)]
-    while stack:
-        low, high = stack.pop()
+    parts = [(first, last)] if last else []
+    while parts:
+        low, high = parts.pop()
         if low[0] >= high[0] or high[1] - low[1] < at_least:
             continue
         middle = _next_stamp(data, data.find(b"\n", (low[0] + high[0]) // 2) + 1)
         if middle is None or middle[0] >= high[0]:
             middle = _next_stamp(data, data.find(b"\n", low[0]) + 1)
         if middle is None or middle[0] >= high[0]:
-            yield Gap(high[0], low[1], high[1], silent=data.count(b"\n", low[0], high[0]) == 1)
-            continue
-        stack += [(middle, high), (low, middle)]
+            between = data.count(b"\n", low[0], high[0])
+            counted, line = high[0], line + data.count(b"\n", counted, high[0])
+            yield Gap(high[0], line, low[1], high[1], silent=between == 1)
+        else:
+            parts += [(middle, high), (low, middle)]
 
 
 def _next_stamp(data: bytes, position: int) -> tuple[int, datetime] | None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aibtui.core import cause, packer
-from aibtui.core.alerts import Alerts, Rule
+from aibtui.core.alerts import Alerts, moment_of
 from aibtui.core.build import Build, LogFormat, Output
 from aibtui.core.cause import Clues
 from aibtui.core.changes import changes_between
 from aibtui.core.fold import Fold
-from aibtui.core.lines import Block, Lines, parse_line, stamp_before
+from aibtui.core.lines import Block, Gap, Line, Lines, gaps, parse_line, stamp_before
 from aibtui.core.polls import Chunk, Poll, Status
+from aibtui.core.rulebook import Rule
 from aibtui.core.runstate import lay_over
 from aibtui.core.scan import Scanner
 from aibtui.core.transport import Sight
-from aibtui.core.updates import LogReplaced, Update
+from aibtui.core.updates import Alert, LogReplaced, Update
 
 _LOG = "customization.log"
+_TICK = timedelta(seconds=30)
+_LONGEST_RUN = timedelta(hours=24)
 
 
 class Monitor:
@@ -27,7 +31,7 @@ class Monitor:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
-        self._scanner = Scanner((*packer.NEEDLES, *cause.NEEDLES, *Alerts(self._rules).needles))
+        self._scanner = Scanner((*packer.NEEDLES, *cause.NEEDLES, *Alerts.needles(self._rules)))
         self._statuses: list[tuple[datetime, Status]] = []
         self._sight = Sight()
         self._generation = 0
@@ -42,28 +46,32 @@ class Monitor:
         self._bytes = 0
         self._output: Output | None = None
         self._clock: datetime | None = None
+        self._arrived_at: datetime | None = None
 
     def feed(self, poll: Poll) -> Update:
         """Digest one look."""
         replaced: list[LogReplaced] = []
+        if poll.status:
+            self._take_status(poll.status, poll.at)
         for chunk in poll.chunks:
             if chunk.log != _LOG:
                 continue
             if chunk.generation > self._generation:
                 self._generation = chunk.generation
                 self._start_log()
+                self._alerts.note(_log_replaced(poll.at, chunk.generation))
                 replaced.append(LogReplaced(poll.at, chunk.generation))
-            self._take(chunk)
+            self._take(chunk, poll.at)
         if poll.ended:
             last = self._lines.finish()
             if last:
                 self._read(last)
-        if poll.status:
-            self._take_status(poll.status, poll.at)
+        self._pass_time(poll)
         build = self._build()
         transport = self._sight.look(poll, build)
         alerts = self._alerts.all
         before = self._shown
+        known = before if before and not replaced else None
         update = Update(
             at=poll.at,
             build=build,
@@ -71,9 +79,9 @@ class Monitor:
             changes=(
                 *replaced,
                 *changes_between(
-                    before.build if before and not replaced else Build(),
+                    known.build if known else Build(),
                     build,
-                    before.alerts if before and not replaced else (),
+                    known.alerts if known else (),
                     alerts,
                     before.transport if before else None,
                     transport,
@@ -96,6 +104,7 @@ class Monitor:
         known = self._statuses[-1][1] if self._statuses else None
         if known is not None and known.template is not None and status.template is None:
             status = replace(status, template=known.template)
+        self._alerts.see_status(status, moment_of(self._fold.build, at))
         if status == known:
             return
         if known and (known.run_state, known.sub_state) == (status.run_state, status.sub_state):
@@ -103,34 +112,76 @@ class Monitor:
         else:
             self._statuses.append((at, status))
         self._fold.build = replace(self._fold.build, status=status)
-        self._alerts.see_status(status, at)
 
-    def _take(self, chunk: Chunk) -> None:
+    def _take(self, chunk: Chunk, at: datetime) -> None:
+        first = self._bytes == 0
         self._bytes += len(chunk.data)
         block = self._lines.feed(chunk.data)
         if block:
             self._read(block)
+        # A log that we find already written was silent before we came; later, silence is counted from the arrival.
+        found = first and self._clock is not None and timedelta() <= at - self._clock < _LONGEST_RUN
+        self._arrived_at = self._clock if found else at
+
+    def _pass_time(self, poll: Poll) -> None:
+        """Ticks at the end of a look: the log's own clock goes on while no line comes."""
+        build = self._fold.build
+        over = poll.ended or build.log_done or (build.status is not None and build.status.terminal)
+        if over or self._clock is None or self._arrived_at is None:
+            return
+        now = self._clock + max(poll.at - self._arrived_at, timedelta())
+        self._alerts.tick(moment_of(build, now), self._seen(build), self._clock)
+
+    def _seen(self, build: Build) -> Build:
+        return replace(build, lines=self._lines.count, output=self._output)
 
     def _read(self, block: Block) -> None:
         self._tell_format(block.data)
         if block.first_line == 1:
             first_end = block.data.find(b"\n")
             self._fold.begin(parse_line(block.data[: first_end if first_end >= 0 else None], 1).at)
-        for offset, line in self._scanner.lines(block):
-            if line.at is None:
-                line = replace(line, at=self._clock)
-            if line.operation_id and self._fold.build.facts.operation_id is None:
-                facts = replace(self._fold.build.facts, operation_id=line.operation_id)
-                self._fold.build = replace(self._fold.build, facts=facts)
-            for event in packer.read(line):
-                self._fold.apply(event)
-            self._alerts.see_line(line, self._fold.build)
-            self._clues.see(line, block, offset, self._fold.build.step)
+        leaps: Iterable[tuple[int, Gap | Line]] = ((gap.position, gap) for gap in gaps(block, self._clock, _TICK))
+        # At one position the leap comes first: its line was written when the time had passed.
+        for offset, found in heapq.merge(leaps, self._scanner.lines(block), key=lambda item: item[0]):
+            if isinstance(found, Gap):
+                self._cross(found, block)
+            else:
+                self._see(found, block, offset)
         newest = stamp_before(block.data, 0, len(block.data))
         if newest is not None and (self._clock is None or newest > self._clock):
             self._clock = newest
         self._fold.clock(self._clock)
-        self._remember_output(block)
+        self._remember_output(block, len(block.data), self._lines.count)
+
+    def _cross(self, gap: Gap, block: Block) -> None:
+        """The log's clock made a leap: let the time pass in ticks, as it did while the build ran."""
+        self._remember_output(block, gap.position, gap.line - 1)
+        seen = replace(self._seen(self._fold.build), lines=gap.line - 1)
+        at = gap.since
+        while (at := at + _TICK) < gap.until:
+            self._alerts.tick(moment_of(self._fold.build, at), seen, gap.since if gap.silent else None)
+        self._clock = gap.until
+
+    def _see(self, line: Line, block: Block, offset: int) -> None:
+        if line.at is None:
+            line = replace(line, at=self._clock)
+        before = self._fold.build
+        if line.operation_id and before.facts.operation_id is None:
+            facts = replace(before.facts, operation_id=line.operation_id)
+            self._fold.build = before = replace(before, facts=facts)
+        for event in packer.read(line):
+            self._fold.apply(event)
+        build = self._fold.build
+        now = moment_of(build, line.at) if line.at else None
+        if now is None:
+            return
+        if (before.step and before.step.index) != (build.step and build.step.index):
+            self._alerts.leave_step(now)
+        self._alerts.see_line(line, now)
+        failed = build.step is not None and build.step.state == "failed"
+        if failed or build.outcome == "failed":
+            self._alerts.fail(now)
+        self._clues.see(line, block, offset, build.step)
 
     def _tell_format(self, data: bytes) -> None:
         known = self._fold.build.format
@@ -146,11 +197,10 @@ class Monitor:
         if told:
             self._fold.tell_format(told)
 
-    def _remember_output(self, block: Block) -> None:
-        """The newest line that a person would read; debug lines are passed over."""
-        data, end, number = block.data, len(block.data), block.first_line + block.data.count(b"\n") - 1
-        if not data.endswith(b"\n"):
-            number += 1
+    def _remember_output(self, block: Block, end: int, number: int) -> None:
+        """The newest line before `end` that a person would read; `number` is that of the line just before `end`."""
+        data = block.data
+        if end and data[end - 1] != 0x0A:
             end += 1
         for _ in range(200):
             if end <= 0:
@@ -161,3 +211,14 @@ class Monitor:
                 self._output = Output(number, line.at or self._clock, line.text.strip())
                 return
             end, number = start, number - 1
+
+
+def _log_replaced(at: datetime, generation: int) -> Alert:
+    return Alert(
+        rule="log-replaced",
+        severity="info",
+        title="The log was replaced by another one; it is read again from its start",
+        cause="The blob in the staging group was rewritten with other content, or deleted and made anew.",
+        remedy=f"Nothing to do. The bytes read before are kept beside the recording as customization.log.{generation}.",
+        at=at,
+    )

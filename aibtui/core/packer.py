@@ -279,7 +279,7 @@ PATTERNS: tuple[Row, ...] = (
     _row(
         r"[0-9] ?[KMGTkmgt]?i?B ?/ ?[0-9.,]+ ?[KMGTkmgt]?i?B",
         "any",
-        r"(?P<name>\S.*?\S|\S)?[\s|]*?\b(?P<done>\d[\d.,]*) ?(?P<done_unit>[KMGTkmgt]?i?B) ?/ ?(?P<total>\d[\d.,]*) ?"
+        r"\s*(?P<name>\S.*?\S|\S)?[\s|]*?\b(?P<done>\d[\d.,]*) ?(?P<done_unit>[KMGTkmgt]?i?B) ?/ ?(?P<total>\d[\d.,]*) ?"
         r"(?P<total_unit>[KMGTkmgt]?i?B)(?:\s+(?P<percent>\d+(?:\.\d+)?) ?%)?",
         _download,
     ),

@@ -57,7 +57,6 @@ class Alert:
     evidence: tuple[Evidence, ...] = ()
     step: int | None = None
     ended_at: datetime | None = None
-    key: str = ""
 
     @property
     def open(self) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 from importlib.resources import files
 
-from aibtui.core.alerts import Rule, compile_rules
 from aibtui.core.monitor import Monitor
 from aibtui.core.polls import Chunk, Poll, Status
+from aibtui.core.rulebook import Rule, compile_rules
 from aibtui.core.updates import Update
 from tests.core.logs import START
 

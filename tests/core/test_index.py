@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,7 @@ def whole(data: bytes) -> LineIndex:
 def test_any_chunking_gives_the_same_index(data: bytes, cuts: list[int]) -> None:
     index = LineIndex()
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         index.feed(data[begin:end])
     index.finish()
     expected = whole(data)

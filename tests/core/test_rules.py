@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from aibtui.core.alerts import Rule, RuleError, compile_rules
+from aibtui.core.rulebook import Rule, RuleError, compile_rules
+from aibtui.core.trial import raises
 from tests.core.logs import Log
 from tests.core.run import explain, rules
 
@@ -16,16 +17,23 @@ RULES = rules()
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_the_samples_of_a_rule_raise_it_and_the_others_do_not(rule: Rule) -> None:
     assert rule.samples
-    assert rule.others
-    assert [sample for sample in rule.samples if not rule.pattern.search(sample)] == []
-    assert [other for other in rule.others if rule.pattern.search(other)] == []
+    assert [sample for sample in rule.samples if not raises(rule, sample)] == []
+    assert [other for other in rule.others if raises(rule, other)] == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_says_what_happened_why_it_matters_and_what_to_do(rule: Rule) -> None:
+    assert len(rule.title) <= 100
+    assert rule.cause.endswith(".")
+    assert rule.remedy.endswith(".")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_hostile_text_makes_no_rule_slow(rule: Rule) -> None:
     hostile = ("Build ' errored" * 400 + "a" * 2000 + "\t" * 200) * 20
     began = time.process_time()
-    rule.pattern.search(hostile)
+    for pattern in rule.patterns:
+        pattern.find(hostile)
     # Linear engines need milliseconds; a backtracking one would need longer than the test run.
     assert time.process_time() - began < 2
 
@@ -42,7 +50,7 @@ def test_ids_are_unique() -> None:
         ('[[rule]]\nid="x"\nseverity="fatal"\nmatch="a"\ntitle="t"\ncause="c"\nremedy="r"\n', "severity"),
         ('[[rule]]\nid="x"\nseverity="error"\nmatch="(?=a)"\ntitle="t"\ncause="c"\nremedy="r"\n', "rule 'x'"),
         (
-            '[[rule]]\nid="x"\nseverity="error"\nmatch="a"\nover="soon"\ntitle="t"\ncause="c"\nremedy="r"\n',
+            '[[rule]]\nid="x"\nseverity="error"\nsilence="soon"\ntitle="t"\ncause="c"\nremedy="r"\n',
             "90s, 15m or 2h",
         ),
         (
@@ -57,6 +65,25 @@ def test_a_broken_rule_file_is_refused_with_its_name(text: str, complaint: str) 
     assert complaint in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'match="a"\nsilence="5m"',
+        "",
+        'match="a$b"',
+        'match=".*"',
+        'match="(?s)a"',
+        'repeat={match="a", twice=2}',
+        'sequence=["a", "("]',
+    ],
+)
+def test_a_condition_that_could_not_work_is_refused(condition: str) -> None:
+    with pytest.raises(RuleError):
+        compile_rules(
+            f'[[rule]]\nid="x"\nseverity="error"\n{condition}\ntitle="t"\ncause="c"\nremedy="r"\n', "own.toml"
+        )
+
+
 def looping(minutes: float, state: str = "IMAGE_STATE_UNDEPLOYABLE") -> Log:
     log = Log().prepare("file", "powershell", "powershell").hidden_upload().powershell().returned(0)
     log.powershell(dump=("if( TEST-PATH c:\\DeprovisioningScript.ps1 ){cat c:\\DeprovisioningScript.ps1}",))
@@ -69,6 +96,12 @@ def looping(minutes: float, state: str = "IMAGE_STATE_UNDEPLOYABLE") -> Log:
 def test_a_normal_sysprep_is_no_alarm() -> None:
     log = looping(3)
     assert explain(log.data).alerts == ()
+
+
+def test_a_sysprep_that_has_already_exited_is_called_within_four_minutes() -> None:
+    (alert,) = explain(looping(4, "IMAGE_STATE_COMPLETE").data).alerts
+    assert (alert.rule, alert.severity) == ("sysprep-loop", "error")
+    assert "ended without generalising" in alert.title
 
 
 @pytest.mark.parametrize(("minutes", "severity"), [(11, "warning"), (21, "error"), (180, "error")])

@@ -42,7 +42,7 @@ def test_1_the_source_that_deprovisioning_echoes_is_no_image_state() -> None:
     log = begun().powershell().returned(0).restart().deprovision()
     build = explain(log.data).build
     assert build.step is not None
-    assert build.step.activity == "Sysprep: IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
+    assert build.step.activity == "Sysprep: IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE, 21 so far"
     assert explain(log.data).alerts == ()
 
 

@@ -1,0 +1,105 @@
+"""What several commands share on the command line: option types, and ways to leave with a clear word."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+T = TypeVar("T")
+
+OUTPUTS = ("auto", "tui", "plain", "jsonl")
+
+
+class Speed(click.ParamType[float | None]):
+    """A multiple of real time, or `max`."""
+
+    name = "N|max"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        if value == "max" or value is None:
+            return None
+        try:
+            speed = float(value)
+        except ValueError:
+            speed = 0
+        if speed <= 0:
+            self.fail(f"{value!r} is no speed: use a number above 0 (60 is a minute in a second), or max", param, ctx)
+        return speed
+
+
+class Duration(click.ParamType[timedelta]):
+    """`90s`, `15m`, `2h`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        from aibtui.core.rulebook import parse_duration
+
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+output_option = click.option(
+    "--output",
+    type=click.Choice(OUTPUTS),
+    default="auto",
+    show_default=True,
+    help="How to show it; auto: the screen on a terminal, else lines.",
+)
+fail_on_option = click.option(
+    "--fail-on",
+    metavar="RULE|SEVERITY",
+    multiple=True,
+    help="Exit 8 as soon as such an alert is raised; the build goes on.",
+)
+timeout_option = click.option(
+    "--timeout", type=Duration(), help="Stop watching after this long (90s, 15m, 2h) and exit 124; the build goes on."
+)
+no_record_option = click.option("--no-record", is_flag=True, help="Keep nothing on disk after the watch.")
+
+
+def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
+    """Run to the end and leave with its code. SIGINT and SIGTERM cancel it; it then says how to come back."""
+    from aibtui.sources import CannotWatch
+
+    async def guarded() -> int:
+        task = asyncio.current_task()
+        if task is not None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with suppress(NotImplementedError, ValueError):  # Windows, or not the main thread
+                    asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work()
+
+    try:
+        code = asyncio.run(guarded())
+    except CannotWatch as refusal:
+        fail(refusal.text, refusal.remedy, refusal.exit_code)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = 130
+    sys.exit(code)
+
+
+def or_exit(work: Callable[[], T]) -> T:
+    from aibtui.sources import CannotWatch
+
+    try:
+        return work()
+    except CannotWatch as refusal:
+        fail(refusal.text, refusal.remedy, refusal.exit_code)
+
+
+def fail(text: str, remedy: str, code: int) -> NoReturn:
+    from aibtui.safetext import clean
+
+    click.echo(f"aibtui: {clean(text)}", err=True)
+    click.echo(clean(remedy), err=True)
+    sys.exit(code)

@@ -1,0 +1,298 @@
+"""Rules are rows of TOML. Compiles rule files into Rules and refuses, with file and rule, what could not work.
+
+A rule has one condition: `match` (a line), `sequence` (all parts within a step or a time), `repeat` (again and again
+without an unlocking line), `silence` (no output), `stall` (a transfer that does not come further) or `status` (a state
+that lasts). There is no language for expressions; what the six cannot say is code.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, get_args
+
+import re2
+
+from aibtui.core.updates import Severity
+
+Where = Literal["output", "packer", "debug", "raw", "message", "provisioning", "devops"]
+LOG_PLACES: frozenset[str] = frozenset({"output", "packer", "debug", "raw"})
+DOCS = "https://learn.microsoft.com/azure/virtual-machines/linux/image-builder-troubleshoot"
+
+
+class RuleError(ValueError):
+    """A rule file that cannot be used: which file, which rule, what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One regular expression in RE2's syntax, case ignored, and its source."""
+
+    source: str
+    regex: Any
+
+    def find(self, text: str) -> dict[str, str | None] | None:
+        """The named groups where it is found in `text`, else None."""
+        match = self.regex.search(text)
+        return match.groupdict() if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One line is enough."""
+
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """All parts, in this order, within one step, or within `within`."""
+
+    parts: tuple[Pattern, ...]
+    within: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A repetition that has lasted `over`, with at least `times` lines, is of `severity`."""
+
+    pattern: Pattern
+    over: timedelta
+    times: int
+    severity: Severity
+    title: str | None = None
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The same again and again, from a line that matches `after` on, without one that matches `until`.
+
+    `beat` is the time between two of them where it is known: the oldest format has no stamps on what a script prints.
+    """
+
+    stages: tuple[Stage, ...]
+    until: Pattern | None
+    after: Pattern | None
+    beat: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No line for that long; `last` must have been found in the last line of output, where it is given."""
+
+    over: timedelta
+    last: Pattern | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A transfer that has not come further for that long."""
+
+    over: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A run state or provisioning state that lasts."""
+
+    state: str
+    over: timedelta
+
+
+Condition = Match | Succession | Repeat | Silence | Stall | Lasting
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row. `likely` makes an error of a warning once its step or the build fails. `large_vm_remedy` is the remedy
+    where the build VM has 8 cores or more. `steps` and `phases` narrow where in the run it may hold; empty is anywhere.
+    """
+
+    id: str
+    severity: Severity
+    condition: Condition
+    title: str
+    cause: str
+    remedy: str
+    where: frozenset[str]
+    doc: str | None = None
+    large_vm_remedy: str | None = None
+    likely: bool = False
+    steps: frozenset[str] = frozenset()
+    phases: frozenset[str] = frozenset()
+    unless: Pattern | None = None
+    samples: tuple[Any, ...] = ()
+    others: tuple[Any, ...] = ()
+    file: str = ""
+
+    @property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """Every pattern that looks at a line of the log."""
+        match self.condition:
+            case Match(pattern):
+                return (pattern,)
+            case Succession(parts):
+                return parts
+            case Repeat(stages, until, after, _):
+                return (*(stage.pattern for stage in stages), *(p for p in (until, after) if p))
+            case _:
+                return ()
+
+
+_NEEDED = frozenset({"id", "severity", "title", "cause", "remedy"})
+_CONDITIONS = frozenset({"match", "sequence", "repeat", "silence", "stall", "status"})
+_OTHER_KEYS = frozenset(
+    {"where", "doc", "large_vm_remedy", "likely", "steps", "phases", "unless", "samples", "others", "within", "until"}
+    | {"after", "beat", "over", "last"}
+)
+_DURATION = re.compile(r"(\d+)([smh])")
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_NAMED_GROUP = re.compile(r"\(\?P<\w+>")
+
+
+def parse_duration(text: str) -> timedelta:
+    """`90s`, `15m`, `2h` as a timedelta. Raises ValueError."""
+    match = _DURATION.fullmatch(str(text).strip())
+    if not match:
+        raise ValueError(f"{text!r} is no duration; write it like 90s, 15m or 2h")
+    return timedelta(**{{"s": "seconds", "m": "minutes", "h": "hours"}[match[2]]: int(match[1])})
+
+
+def compile_rules(text: str, file: str) -> tuple[Rule, ...]:
+    """The rules of one file, given as its text. Raises RuleError with the file and the rule."""
+    try:
+        tables = tomllib.loads(text).get("rule", [])
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{file}: {error}") from error
+    if not isinstance(tables, list):
+        raise RuleError(f"{file}: rules are tables headed [[rule]]")
+    rules = tuple(_compile(table, file) for table in tables)
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.id in seen:
+            raise RuleError(f"{file}: rule {rule.id!r} stands there twice")
+        seen.add(rule.id)
+    return rules
+
+
+def lay_over(base: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Rules with `own` laid over `base` by id: a known id replaces its rule, a new one is added."""
+    by_id = {rule.id: rule for rule in base} | {rule.id: rule for rule in own}
+    return tuple(by_id.values())
+
+
+def needle(pattern: Pattern) -> str:
+    """The pattern as the scanner wants it: found anywhere in a block of lines, capturing nothing."""
+    return f"(?i:{_NAMED_GROUP.sub('(?:', pattern.source.removeprefix('^').removesuffix('$'))})"
+
+
+def _compile(table: Mapping[str, Any], file: str) -> Rule:
+    name = f"{file}: rule {table.get('id', '?')!r}"
+    kinds = sorted(_CONDITIONS & set(table))
+    complaints = [f"unknown key {key!r}" for key in sorted(set(table) - _NEEDED - _CONDITIONS - _OTHER_KEYS)]
+    complaints += [f"no {key!r}" for key in sorted(_NEEDED - set(table))]
+    if len(kinds) != 1:
+        complaints.append(f"it needs one condition of {', '.join(sorted(_CONDITIONS))}, and has {kinds or 'none'}")
+    if complaints:
+        raise RuleError(f"{name}: {'; '.join(complaints)}")
+    where = table.get("where", "output")
+    places = frozenset([where] if isinstance(where, str) else where)
+    if table["severity"] not in get_args(Severity):
+        raise RuleError(f"{name}: severity {table['severity']!r} is none of {', '.join(get_args(Severity))}")
+    if places - set(get_args(Where)):
+        raise RuleError(f"{name}: where {sorted(places)} is not all of {', '.join(get_args(Where))}")
+    if not _ID.fullmatch(table["id"]):
+        raise RuleError(f"{name}: an id is of small letters, digits and single hyphens")
+    try:
+        return Rule(
+            id=table["id"],
+            severity=table["severity"],
+            condition=_condition(kinds[0], table),
+            title=table["title"],
+            cause=table["cause"],
+            remedy=table["remedy"],
+            where=places,
+            doc=_link(table.get("doc")),
+            large_vm_remedy=table.get("large_vm_remedy"),
+            likely=table.get("likely", False),
+            steps=frozenset(table.get("steps", ())),
+            phases=frozenset(table.get("phases", ())),
+            unless=_pattern(table["unless"]) if "unless" in table else None,
+            samples=tuple(table.get("samples", ())),
+            others=tuple(table.get("others", ())),
+            file=file,
+        )
+    except (ValueError, KeyError, TypeError, re2.error) as error:
+        raise RuleError(f"{name}: {_reason(error)}") from error
+
+
+def _condition(kind: str, table: Mapping[str, Any]) -> Condition:
+    value = table[kind]
+    match kind:
+        case "match":
+            return Match(_pattern(value))
+        case "sequence":
+            within = table.get("within", "step")
+            return Succession(
+                tuple(_pattern(part) for part in value), None if within == "step" else parse_duration(within)
+            )
+        case "repeat":
+            rows = [value] if isinstance(value, dict) else value
+            stages = tuple(_stage(row, table["severity"]) for row in rows)
+            beat = parse_duration(table.get("beat", "0s"))
+            return Repeat(stages, _optional(table, "until"), _optional(table, "after"), beat)
+        case "silence":
+            return Silence(parse_duration(value), _optional(table, "last"))
+        case "stall":
+            return Stall(parse_duration(value))
+        case _:
+            return Lasting(value, parse_duration(table["over"]))
+
+
+def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
+    unknown = set(row) - {"match", "over", "times", "severity", "title", "cause"}
+    if unknown:
+        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in repeat")
+    return Stage(
+        _pattern(row["match"]),
+        parse_duration(row.get("over", "0s")),
+        int(row.get("times", 2)),
+        row.get("severity", severity),
+        row.get("title"),
+        row.get("cause"),
+    )
+
+
+def _optional(table: Mapping[str, Any], key: str) -> Pattern | None:
+    return _pattern(table[key]) if key in table else None
+
+
+def _pattern(source: str) -> Pattern:
+    """Compiled for one line. What would run over a line's end in the scanner, or find more there, is refused."""
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = False
+    options.never_nl = True
+    if re.search(r"\(\?[a-zA-Z]*[sm]", source):
+        raise ValueError(f"{source!r} asks for more than one line; rules see one line at a time")
+    inner = source.removeprefix("^").removesuffix("$")
+    if re.search(r"(?<!\\)(?:\\\\)*\$", inner) or re.search(r"(?<![\\\[])\^", inner):
+        raise ValueError(f"{source!r}: ^ and $ stand at the two ends only")
+    if not source or re2.compile(source, options).search(""):
+        raise ValueError(f"{source!r} matches an empty line")
+    return Pattern(source, re2.compile(source, options))
+
+
+def _link(doc: str | None) -> str | None:
+    return f"{DOCS}{doc}" if doc and doc.startswith("#") else doc
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]!r}"
+    text = error.args[0] if error.args else error
+    return text.decode() if isinstance(text, bytes) else str(text)

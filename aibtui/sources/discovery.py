@@ -1,0 +1,123 @@
+"""Where the log of a run is: staging group, storage account, container `packerlogs`, the run's folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aibtui.sources.arm import STORAGE_API_VERSION, Arm
+from aibtui.sources.faults import Foreign
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobProperties
+
+CONTAINER = "packerlogs"
+LOG_FILE = "customization.log"
+SLACK = timedelta(seconds=60)  # between the service's clock and the storage account's
+
+_GROUP_ID = re.compile(r"(?i)^/subscriptions/[A-Za-z0-9-]+/resourceGroups/[^/?#%]+/?$")
+_HINT = re.compile(r"(?i)(?P<account>[a-z0-9]{3,24})[^ ]*/packerlogs/(?P<folder>[^/\s]+)/customization\.log")
+_LIST_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A storage account of the staging group, and its blob endpoint."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """One customization.log: its account, its blob's name, its run folder, when it was made."""
+
+    account: Account
+    blob: str
+    folder: str
+    began_at: datetime
+
+
+def hinted_folder(message: str | None) -> str | None:
+    """The run folder that `lastRunStatus.message` names. A hint to compare with, never an address."""
+    found = _HINT.search(message or "")
+    return found["folder"] if found else None
+
+
+async def storage_accounts(arm: Arm, staging_group: str, only: str | None) -> Sequence[Account]:
+    """The storage accounts of the staging group, as ARM lists them; `only` the one of that name, if it is given."""
+    if not _GROUP_ID.match(staging_group):
+        raise Foreign(
+            "The template names a staging group that is not one.", "Check the template's stagingResourceGroup."
+        )
+    path = staging_group.rstrip("/") + "/providers/Microsoft.Storage/storageAccounts"
+    answer = await arm.get(path, STORAGE_API_VERSION)
+    entries = answer.get("value")
+    accounts = [_account(arm, entry) for entry in entries or () if isinstance(entry, Mapping)]
+    return [account for account in accounts if account and (only is None or account.name.lower() == only.lower())]
+
+
+async def find_log(arm: Arm, accounts: Sequence[Account], began: datetime, hint: str | None) -> LogPlace | None:
+    """The newest log that began with the run or after it, the hinted one where it is there; None where none is yet.
+
+    Raises what the SDK raises, for an account that cannot be listed, unless another one has the log.
+    """
+    found: list[LogPlace] = []
+    failure: Exception | None = None
+    for account in accounts:
+        try:
+            found += await arm.storage(partial(_logs, arm, account))
+        except Exception as error:
+            if getattr(error, "status_code", None) != 404:  # no container yet, or an account for other things
+                failure = failure or error
+    hinted = [place for place in found if place.folder == hint]
+    fitting = [place for place in found if place.began_at >= began - SLACK]
+    best = max(hinted or fitting, key=lambda place: place.began_at, default=None)
+    if best is None and failure is not None:
+        raise failure
+    return best
+
+
+async def _logs(arm: Arm, account: Account) -> list[LogPlace]:
+    container = arm.blob_service(account.url, _key_name(arm, account)).get_container_client(CONTAINER)
+    places = []
+    async for blob in _first(container.list_blobs(), _LIST_MAX):
+        folder, _, name = (blob.name or "").partition("/")
+        if name == LOG_FILE and folder:
+            began_at = blob.creation_time or blob.last_modified or datetime.now(UTC)
+            places.append(LogPlace(account, blob.name, folder, began_at.astimezone(UTC)))
+    return places
+
+
+async def _first(blobs: Any, limit: int) -> AsyncIterator[BlobProperties]:
+    count = 0
+    async for blob in blobs:
+        count += 1
+        if count > limit:
+            return
+        yield blob
+
+
+def _account(arm: Arm, entry: Mapping[str, Any]) -> Account | None:
+    properties = entry.get("properties")
+    if not isinstance(properties, Mapping):
+        return None
+    endpoints = properties.get("primaryEndpoints")
+    url = endpoints.get("blob") if isinstance(endpoints, Mapping) else None
+    if not isinstance(url, str):
+        return None  # still being made
+    try:
+        checked, _ = arm.endpoint.blob_account(url, str(entry.get("name")))
+    except ValueError as error:
+        text = str(error)
+        remedy = "Check --cloud, and whether the staging group holds an account of somebody else."
+        raise Foreign(f"{text[:1].upper()}{text[1:]}; nothing is sent there.", remedy) from None
+    return Account(str(entry.get("name")), checked)
+
+
+def _key_name(arm: Arm, account: Account) -> str:
+    return arm.endpoint.blob_account(account.url, account.name)[1]

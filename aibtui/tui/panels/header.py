@@ -1,0 +1,148 @@
+"""What is watched, the status word, where the build is, how long it has run and how long it may."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from textual.content import Content
+
+from aibtui import wording
+from aibtui.core.build import Outcome
+from aibtui.core.updates import TransportState, Update
+from aibtui.tui.drawing import fit, gauge, part, remote, richest, row
+from aibtui.tui.panels.panel import Panel, ago, run_elapsed
+
+_PILLS: Final[dict[TransportState, str]] = {
+    "live": "pill-good",
+    "quiet": "pill-warn",
+    "blind": "pill-bad",
+    "waiting": "pill",
+    "log-done": "pill",
+    "status-only": "pill-warn",
+    "ended": "pill",
+}
+_OUTCOME_MEANINGS: Final[dict[Outcome, str]] = {
+    "running": "strong",
+    "succeeded": "good",
+    "failed": "bad",
+    "stopped": "warn",
+    "timed-out": "bad",
+    "canceled": "warn",
+    "partially-succeeded": "warn",
+}
+_PILL_OF_MEANING: Final = {"good": "pill-good", "bad": "pill-bad", "warn": "pill-warn", "strong": "pill"}
+_NEARLY_OUT: Final = 0.85
+
+
+class Header(Panel):
+    """Two lines that answer "how is it" without a key pressed."""
+
+    PLACE = "top"
+
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+        width -= 1
+        return Content("\n").join(
+            [part(" ") + self._first(update, now, width - 1), part(" ") + self._second(update, now, width - 1)]
+        )
+
+    def draw_empty(self, width: int) -> Content:
+        if self.failure is not None:
+            line = row(part(" BLIND ", "pill-bad"), part(self.failure, "bad"), gap=2)
+        else:
+            line = row(part(" WAITING ", "pill"), part("for the first look at the build", "dim"), gap=2)
+        return Content("\n").join([part(" ") + part(self.watched, "strong"), part(" ") + fit(line, width - 2)])
+
+    def _first(self, update: Update, now: datetime, width: int) -> Content:
+        build = update.build
+        template = build.status.template if build.status else None
+        known = (
+            template.location if template else None,
+            (template.vm_size if template else None) or build.facts.vm_size,
+            build.os,
+        )
+        name = part(self.watched, "strong")
+        facts = remote(", ".join(fact for fact in known if fact), "dim")
+        elapsed = run_elapsed(update, now)
+        took = part("")
+        if elapsed is not None:
+            took = row(part("elapsed", "dim"), part(wording.duration(elapsed), "strong"))
+        time = part(f"{wording.clock(now, self.zone)} {wording.zone_name(now, self.zone)}", "dim")
+        return richest(
+            [
+                (row(name, facts, gap=3), row(took, time, gap=3)),
+                (name, row(took, time, gap=3)),
+                (name, took),
+            ],
+            width,
+        )
+
+    def _second(self, update: Update, now: datetime, width: int) -> Content:
+        if self.failure is not None:
+            return fit(row(part(" BLIND ", "pill-bad"), part(self.failure, "bad"), gap=2), width)
+        if update.ended or update.transport.state == "ended":
+            meaning = _OUTCOME_MEANINGS[update.build.outcome]
+            pill = part(f" {wording.transport_word('ended')} ", _PILL_OF_MEANING[meaning])
+            return fit(row(pill, part(wording.outcome_sentence(update), meaning), gap=2), width)
+        pill = self._pill(update, now)
+        wide, narrow = self._time_out(update, now, 24), self._time_out(update, now, 0)
+        transport = update.transport
+        if transport.reason and transport.state in ("blind", "waiting", "status-only"):
+            why, short = remote(transport.reason), self._run_state(update, short=True)
+            return richest(
+                [
+                    (row(pill, short, why, gap=2), wide),
+                    (row(pill, short, why, gap=2), narrow),
+                    (row(pill, why, gap=2), narrow),
+                ],
+                width,
+            )
+        state, short = self._run_state(update), self._run_state(update, short=True)
+        return richest(
+            [
+                (row(pill, state, gap=2), wide),
+                (row(pill, state, gap=2), self._time_out(update, now, 10)),
+                (row(pill, short, gap=2), self._time_out(update, now, 10)),
+                (row(pill, short, gap=2), narrow),
+                (row(pill, short, gap=2), part("")),
+            ],
+            width,
+        )
+
+    def _pill(self, update: Update, now: datetime) -> Content:
+        transport = update.transport
+        word = wording.transport_word(transport.state)
+        since = transport.quiet_since if transport.state == "quiet" else transport.since
+        if transport.state in ("quiet", "blind") and (age := ago(now, since)) is not None:
+            word = f"{word} {wording.duration(age)}"
+        return part(f" {word} ", _PILLS[transport.state])
+
+    def _run_state(self, update: Update, short: bool = False) -> Content:
+        """Azure's own two words, and the step."""
+        build = update.build
+        status = build.status
+        words = [word for word in (status.run_state, status.sub_state) if word] if status else []
+        if not words:
+            words = [wording.OUTCOMES[build.outcome]] if build.started_at else ["not started"]
+        said = remote(words[-1] if short else ", ".join(words), "strong")
+        step = build.step
+        if step is None or step.state != "running":
+            return said
+        return row(said, part(f"step {step.index} of {len(build.steps)}"), gap=3)
+
+    def _time_out(self, update: Update, now: datetime, bar: int) -> Content:
+        """How much of the build's time-out is used, and what is left; empty where the time-out is not known."""
+        limit, used = update.build.timeout, run_elapsed(update, now)
+        if not limit or used is None:
+            return part("")
+        fraction = used / limit
+        left = limit - used
+        meaning = "bad" if left.total_seconds() <= 0 else "warn" if fraction >= _NEARLY_OUT else ""
+        if left.total_seconds() > 0:
+            said = row(part(wording.duration(left), meaning or "strong"), part("left", "dim"))
+        else:
+            said = part(f"{wording.duration(-left)} over", "bad")
+        if not bar:
+            return said
+        name = part(f"time-out {wording.duration(limit)}" if bar > 20 else "time-out", "dim")
+        return row(name, gauge(fraction, bar, meaning or "gauge"), part(f"{100 * fraction:.0f} %", meaning), said)

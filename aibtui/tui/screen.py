@@ -1,0 +1,21 @@
+"""The one screen; it carries the looks of every meaning, so that any widget on it can draw with them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.screen import Screen
+from textual.style import Style
+
+from aibtui.tui.drawing import MEANINGS
+
+
+class WatchScreen(Screen[None]):
+    """Every meaning of `drawing` is a component class of it; Textual looks a style up from a widget to its screen."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"is-{meaning}" for meaning in MEANINGS}
+
+    def get_visual_style(self, *component_classes: str, partial: bool = False) -> Style:
+        # A partial style has no background in Textual 8.2 (it is blended away); pills are made of theirs.
+        pill = any(name.startswith("is-pill") for name in component_classes)
+        return super().get_visual_style(*component_classes, partial=partial and not pill)

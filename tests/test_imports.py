@@ -1,0 +1,42 @@
+"""What the program loads before it knows what is wanted: neither the screen nor Azure."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import aibtui
+
+PROGRAM = """
+import runpy, sys
+heavy = {"textual", "rich", "azure", "msal", "aiohttp", "watchfiles"}
+sys.argv = ["aibtui", *sys.argv[1:]]
+try:
+    runpy.run_module("aibtui", run_name="__main__")
+except SystemExit as exit:
+    assert not exit.code, exit.code
+print(sorted(heavy & sys.modules.keys()), file=sys.stderr)
+"""
+
+needs_the_commands = pytest.mark.skipif(
+    not (Path(aibtui.__file__).parent / "cli.py").exists(), reason="there are no commands to run"
+)
+
+
+@needs_the_commands
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["watch", "--help"]])
+def test_help_loads_neither_the_screen_nor_azure(arguments: list[str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stderr.strip() == "[]"
+    assert "aibtui" in ran.stdout
+
+
+def test_the_package_itself_loads_nothing() -> None:
+    program = "import sys; before = set(sys.modules); import aibtui; print(sorted(set(sys.modules) - before))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.strip() == "['aibtui']"
