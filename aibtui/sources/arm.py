@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 STORAGE_API_VERSION = "2023-05-01"
 _DEADLINE = 20.0  # seconds
 _TIMEOUTS = {"connection_timeout": 10, "read_timeout": 20}
+
+_MODULES = (
+    "aiohttp",
+    "azure.core.pipeline.transport",
+    "azure.mgmt.imagebuilder.aio.operations",
+    "azure.storage.blob._generated.aio",
+    "azure.storage.blob.aio",
+    "msal",
+    "azure.identity.aio",
+)
 
 T = TypeVar("T")
 
@@ -42,6 +53,12 @@ class Access:
     ca: str | None = None
     api_version: str | None = None
     prompt: Prompt | None = None
+
+
+async def load() -> None:
+    """Import the SDK, which takes a second, without holding up the screen; in parts, so that quitting need not wait."""
+    for module in _MODULES:
+        await asyncio.to_thread(import_module, module)
 
 
 class Arm:

@@ -55,7 +55,7 @@ class AzureSource:
 
     async def look(self, at: datetime) -> Poll:
         """Ask for the run state and for new bytes, each when it is due. The first look asks for the state alone."""
-        template = self._template or self._open(at)
+        template = self._template or await self._open(at)
         first = template.status is None
         fresh = await template.look(at)
         status = template.status
@@ -85,10 +85,11 @@ class AzureSource:
             arm, self._arm = self._arm, None
             await arm.close()
 
-    def _open(self, at: datetime) -> TemplateStatus:
-        from aibtui.sources.arm import Arm
+    async def _open(self, at: datetime) -> TemplateStatus:
+        from aibtui.sources.arm import Arm, load
         from aibtui.sources.template_status import TemplateStatus
 
+        await load()
         self._arm = Arm(self._access, self._target.subscription)
         self._template = TemplateStatus(self._arm, self._target, self._poll, self._random, at)
         return self._template

@@ -20,7 +20,7 @@ _REFUSED = timedelta(seconds=60)
 _GONE = timedelta(seconds=15)
 _SETTLED = timedelta(seconds=15)  # two equal looks that far apart: nothing more will come
 _LATE = timedelta(seconds=60)  # a log that was never seen may still appear for so long after the run
-_PATIENCE = timedelta(minutes=5)  # for a storage account out of reach, after the run
+_PATIENCE = timedelta(minutes=2)  # for a storage account out of reach, after the run
 
 
 @dataclass(frozen=True, slots=True)

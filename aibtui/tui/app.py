@@ -51,6 +51,7 @@ class WatchApp(App[None]):
             "plus,equals_sign", "noise(1)", "Noise", key_display="+ -", id="log.more", tooltip="Also show the debug log"
         ),
         Binding("minus", "noise(-1)", "Less noise", id="log.less", tooltip="Hide the debug log", show=False),
+        Binding("r", "cause", "Cause", id="log.cause", tooltip="Show the line that made the build fail"),
         Binding("a", "go('Alerts')", "Alerts", id="app.alerts", tooltip="Go to the alerts"),
         Binding("escape", "go('LogView')", "Log", id="app.log", tooltip="Go back to the log", show=False),
         Binding("question_mark,f1", "explain", "Help", id="app.help", tooltip="Explain the focused pane and the keys"),
@@ -113,6 +114,11 @@ class WatchApp(App[None]):
         self.query_one(LogView).focus()
         self._watch()
 
+    def watch_update(self, before: Update | None, update: Update | None) -> None:
+        known = [state is not None and state.root_cause is not None for state in (before, update)]
+        if known[0] != known[1]:
+            self.refresh_bindings()
+
     def _tick(self) -> None:
         self.now = self._clock()
 
@@ -138,8 +144,11 @@ class WatchApp(App[None]):
             self.notify(_failure_sentence(event.worker.error), severity="error", markup=False)
 
     def on_alerts_chosen(self, message: Alerts.Chosen) -> None:
+        self._show(message.number)
+
+    def _show(self, number: int) -> None:
         log = self.query_one(LogView)
-        log.jump(message.number)
+        log.jump(number)
         log.focus()
 
     async def action_quit(self) -> None:
@@ -152,6 +161,16 @@ class WatchApp(App[None]):
     def action_follow(self) -> None:
         log = self.query_one(LogView)
         log.follow = not log.follow
+
+    def action_cause(self) -> None:
+        cause = self.update.root_cause if self.update is not None else None
+        if cause is not None and cause.line is not None:
+            self._show(cause.line)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "cause":
+            return self.update is not None and self.update.root_cause is not None
+        return super().check_action(action, parameters)
 
     def action_noise(self, direction: int) -> None:
         self.query_one(LogView).everything = direction > 0

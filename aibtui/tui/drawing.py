@@ -73,7 +73,7 @@ def gauge(fraction: float, width: int, meaning: str = "gauge") -> Content:
 
 
 def wrapped(text: SafeText, width: int, lines: int) -> list[str]:
-    """At most `lines` lines of a text that is safe already; the last one ends in an ellipsis where more would follow."""
+    """At most `lines` lines of a text that is safe already; the last ends in an ellipsis where more would follow."""
     if width < _NARROWEST:
         return []
     rows = textwrap.wrap(text, width, break_on_hyphens=False)

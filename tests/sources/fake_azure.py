@@ -116,7 +116,9 @@ class FakeAzure:
             f"<Content-Length>{len(blob.data)}</Content-Length><BlobType>BlockBlob</BlobType></Properties></Blob>"
             for name, blob in (self.blobs or {}).items()
         )
-        text = f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>{entries}</Blobs></EnumerationResults>'
+        text = (
+            f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>{entries}</Blobs></EnumerationResults>'
+        )
         return web.Response(text=text, content_type="application/xml")
 
 
@@ -149,7 +151,9 @@ def http_time(at: datetime) -> str:
 
 
 def blob_error(status: int, code: str, headers: dict[str, str] | None = None) -> web.Response:
-    body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{code}</Message></Error>' if status != 304 else None
+    body = (
+        f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{code}</Message></Error>' if status != 304 else None
+    )
     return web.Response(
         status=status, text=body, headers={"x-ms-error-code": code, **(headers or {})}, content_type="application/xml"
     )

@@ -178,9 +178,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
     folder = tmp_path_factory.mktemp("tls")
     (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     pem = serialization.PrivateFormat.PKCS8
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, pem, serialization.NoEncryption())
-    )
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, pem, serialization.NoEncryption()))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
     return context, folder / "ca.pem"

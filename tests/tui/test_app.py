@@ -187,6 +187,17 @@ async def test_a_failed_build_shows_the_first_cause() -> None:
     assert "exit 1" in shown
 
 
+async def test_the_line_of_the_first_cause_is_one_key_away() -> None:
+    log = MemoryLog(b"".join(ui(f"entry {number}.") for number in range(1, 501)))
+    feed = Feed(update())
+    async with app(feed, log).run_test(size=(120, 36)) as pilot:
+        assert "r Cause" not in await settle(pilot)
+        feed.send(ended("failed"))
+        assert "r Cause" in await settle(pilot)
+        await pilot.press("r")
+        assert "entry 40." in await settle(pilot)
+
+
 async def test_elapsed_and_ages_move_between_two_looks() -> None:
     clock = Clock(62)
     watch = app(Feed(update()), clock=clock)

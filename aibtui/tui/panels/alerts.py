@@ -25,7 +25,10 @@ _LABEL = 6
 
 
 class Alerts(OptionList, Titled, inherit_bindings=False):
-    """A list to walk through; at the end of a failed run its cause stands on top. A short screen shows two lines for each alert, a tall one also cause and evidence."""
+    """A list to walk through; the cause of a run that failed stands on top.
+
+    A short screen shows two lines for each alert, a tall one also cause and evidence.
+    """
 
     HELP = """\
 ## Alerts
@@ -67,6 +70,10 @@ What the rules found, the worst and newest first; those that no longer hold stan
 
     def on_resize(self) -> None:
         self._fill()
+
+    def on_focus(self) -> None:
+        if self.highlighted is None and self._shown:
+            self.highlighted = 0
 
     def watch_update(self, update: Update | None) -> None:
         if self.is_mounted:
