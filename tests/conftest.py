@@ -132,4 +132,6 @@ async def blob_store(request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]
 
 def _service(endpoint: str) -> BlobServiceClient:
     key = {"account_name": endpoint.rpartition("/")[2], "account_key": EMULATOR_KEY}
-    return BlobServiceClient(endpoint, credential=key, retry_total=0)
+    # Written in small parts: aiohttp warns of a large body in one piece.
+    parts = {"max_single_put_size": 512 << 10, "max_block_size": 512 << 10}
+    return BlobServiceClient(endpoint, credential=key, retry_total=0, **parts)

@@ -99,6 +99,7 @@ async def _as_lines(watch: Watch, target: str, output: str, limits: Limits) -> t
 async def _on_screen(watch: Watch, target: str, limits: Limits, clock: Clock) -> tuple[int, bool]:
     from aibtui.session import ExitCode, exit_code
     from aibtui.tui.app import WatchApp
+    from aibtui.tui.log_text import CurrentLog
     from aibtui.wording import outcome_sentence
 
     first_at: datetime | None = None
@@ -117,7 +118,7 @@ async def _on_screen(watch: Watch, target: str, limits: Limits, clock: Clock) ->
     def recording() -> str | None:
         return str(watch.run.path) if watch.run.kept else None
 
-    app = WatchApp(limited, _Log(watch), title=target.rpartition("/")[2], clock=clock.now, recording=recording)
+    app = WatchApp(limited, CurrentLog(lambda: watch.run), title=target.rpartition("/")[2], clock=clock.now, recording=recording)
     try:
         await app.run_async()
     except asyncio.CancelledError:
@@ -131,24 +132,6 @@ async def _on_screen(watch: Watch, target: str, limits: Limits, clock: Clock) ->
     if reached is not None:
         return reached, False
     return (exit_code(last.build), True) if last.ended else (ExitCode.SUCCEEDED, False)
-
-
-class _Log:
-    """The log of the run that is watched now, for the screen; the run changes when a new one begins."""
-
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
-
-    @property
-    def size(self) -> int:
-        return self._watch.run.size
-
-    @property
-    def generation(self) -> int:
-        return self._watch.run.generation
-
-    def read(self, offset: int, length: int) -> bytes:
-        return self._watch.run.read(offset, length)
 
 
 def _tail(run: Run, update: Update | None) -> list[str]:
@@ -170,7 +153,9 @@ def _tail(run: Run, update: Update | None) -> list[str]:
 def _front_end(output: str) -> str:
     if output != "auto":
         return output
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    # The screen is drawn on stderr, its keys come from stdin; what is not a terminal gets lines.
+    on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    on_terminal = on_terminal and os.environ.get("TERM") != "dumb"
     return "tui" if on_terminal and not os.environ.get("CI") else "plain"
 
 

@@ -143,5 +143,10 @@ class BuildCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CancelSpread(Event):
+    """Packer's core hands the cancel on, in its debug log: the stamp that the oldest format's screen lines lack."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogEnded(Event):
     """The end marker: the service exported the log; nothing follows."""

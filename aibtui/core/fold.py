@@ -75,6 +75,8 @@ class Fold:
                     self._close_step(event, "done")
             case events.DeletionRequested():
                 self._believe()
+            case events.CancelSpread():
+                self._time_stop(event.at)
             case events.BuildFinished() | events.BuildErrored() | events.BuildCancelled() | events.LogEnded():
                 self._end(event)
 
@@ -366,6 +368,15 @@ class Fold:
                 self._close_step(event, "stopped")
                 self._fail_phase(event, "stopped")
                 self._set(outcome="stopped", probably_timed_out=self._timed_out(event.at))
+
+    def _time_stop(self, at: datetime | None) -> None:
+        """The stop has a better time now: where its own line had no stamp it bore an older one."""
+        build = self.build
+        if build.outcome != "stopped" or at is None:
+            return
+        stopped = tuple(replace(step, ended_at=at) if step.state == "stopped" else step for step in build.steps)
+        phases = tuple(replace(phase, ended_at=at) if phase.state == "stopped" else phase for phase in build.phases)
+        self._set(steps=stopped, phases=phases, probably_timed_out=self._timed_out(at))
 
     def _finish_phases(self, event: Event) -> None:
         """The log is over: its last phase ends with its last line, and what it never reached will not come."""

@@ -303,6 +303,12 @@ PATTERNS: tuple[Row, ...] = (
         lambda line, _: events.BuildCancelled(line.number, line.at),
     ),
     _row(
+        "Cancelling builder after context",
+        "core",
+        r"Cancelling builder after context",
+        lambda line, _: events.CancelSpread(line.number, line.at),
+    ),
+    _row(
         "Done exporting Packer logs to Azure",
         "end",
         r"Done exporting Packer logs to Azure",

@@ -12,7 +12,7 @@ from aibtui.recording import Cursor
 from aibtui.sources.arm import Arm
 from aibtui.sources.backoff import Backoff
 from aibtui.sources.blob import BlobTail
-from aibtui.sources.discovery import Account, LogPlace, find_log, hinted_folder, storage_accounts
+from aibtui.sources.discovery import CONTAINER, Account, LogPlace, find_log, hinted_folder, storage_accounts
 from aibtui.sources.faults import Place, code_of, retry_after, status_of, trouble_of
 
 _RELIST = timedelta(seconds=60)  # how often a quiet log's newer sibling is looked for
@@ -137,7 +137,7 @@ class RunLog:
             self._cursor = Cursor(generation=read.generation + 1) if read.offset else Cursor(generation=read.generation)
         self._place = place
         service = self._arm.blob_service(*self._arm.endpoint.blob_account(place.account.url, place.account.name))
-        self._tail = BlobTail(service.get_blob_client("packerlogs", place.blob), self._cursor)
+        self._tail = BlobTail(service.get_blob_client(CONTAINER, place.blob), self._cursor)
         return self._tail
 
     async def _read(self, at: datetime, tail: BlobTail) -> tuple[Chunk, ...]:
