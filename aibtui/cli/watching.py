@@ -118,7 +118,8 @@ async def _on_screen(watch: Watch, target: str, limits: Limits, clock: Clock) ->
     def recording() -> str | None:
         return str(watch.run.path) if watch.run.kept else None
 
-    app = WatchApp(limited, CurrentLog(lambda: watch.run), title=target.rpartition("/")[2], clock=clock.now, recording=recording)
+    log = CurrentLog(lambda: watch.run)
+    app = WatchApp(limited, log, title=target.rpartition("/")[2], clock=clock.now, recording=recording)
     try:
         await app.run_async()
     except asyncio.CancelledError:
