@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aibtui.cli.watching import built_in_rules
+from aibtui.cli.rulefiles import built_in_rules
 from aibtui.core.build import Outcome
 from aibtui.core.monitor import Monitor
 from aibtui.core.updates import Update
@@ -36,12 +36,83 @@ class Expected:
 
 EXPECTED: dict[str, Expected] = {
     "windows": Expected("succeeded"),
+    "linux": Expected("succeeded"),
+    "apt-locked": Expected(
+        "failed",
+        {"apt-locked": "error", "script-failed": "error", "packer-build-failed": "error"},
+        "apt-locked",
+        "E: Could not get lock /var/lib/dpkg/lock-frontend",
+    ),
     "script-failed": Expected(
         "failed", {"script-failed": "error", "packer-build-failed": "error"}, "script-failed", "is damaged"
     ),
     "sysprep-loop": Expected(
         "timed-out", {"sysprep-loop": "error", "build-timeout": "error"}, "sysprep-loop", "IMAGE_STATE_UNDEPLOYABLE"
     ),
+    "sysprep-exited": Expected(
+        "timed-out", {"sysprep-loop": "error", "build-timeout": "error"}, "sysprep-loop", "has ended without"
+    ),
+    "decoys": Expected("succeeded"),
+    "sleep-hold": Expected("succeeded", {"sleep-hold": "info"}),
+    "stalled-download": Expected(
+        "timed-out",
+        {"stalled-download": "warning", "build-timeout": "error"},
+        "stalled-download",
+        "library.vhdx has stood still at 26 %",
+    ),
+    "timeout-silent": Expected(
+        "timed-out", {"step-silent": "warning", "build-timeout": "error"}, "step-silent", "No output for 50"
+    ),
+    "timeout-chatty": Expected(
+        "timed-out",
+        {"step-repeating": "warning", "build-timeout": "error"},
+        "step-repeating",
+        "Looking for the device registration... Attempt 1",
+    ),
+    "deprovision-missing": Expected("succeeded", {"deprovision-script-missing": "warning"}),
+    "winrm-timeout": Expected(
+        "failed",
+        {"winrm-timeout": "error", "packer-build-failed": "error"},
+        "winrm-timeout",
+        "Timeout waiting for WinRM",
+    ),
+    "connection-lost": Expected(
+        "failed",
+        {"connection-lost": "error", "script-failed": "error", "packer-build-failed": "error"},
+        "connection-lost",
+        "2300218",
+        "g1",
+    ),
+    "restart-timeout": Expected(
+        "failed",
+        {"restart-timeout": "error", "packer-build-failed": "error"},
+        "restart-timeout",
+        "Timeout waiting for machine to restart",
+        "g2",
+    ),
+    "windows-update-memory": Expected(
+        "failed", {"low-windows-resources": "error", "packer-build-failed": "error"}, "low-windows-resources"
+    ),
+    "disk-full": Expected(
+        "failed",
+        {"disk-full": "error", "script-failed": "error", "packer-build-failed": "error"},
+        "disk-full",
+        "not enough space on the disk",
+    ),
+    "policy-denied": Expected(
+        "failed",
+        {"policy-denied": "error", "deployment-failed": "error", "packer-build-failed": "error"},
+        "policy-denied",
+        "RequestDisallowedByPolicy: Resource 'pkrkvsocagent'",
+    ),
+    "quota": Expected(
+        "failed",
+        {"vcpu-quota": "error", "deployment-failed": "error", "packer-build-failed": "error"},
+        "vcpu-quota",
+        "Current Limit: 32, Current Usage: 24, Additional Required: 16",
+        "g1",
+    ),
+    "gallery-timeout": Expected("failed", {"gallery-timeout": "error"}, "gallery-timeout", "replicated to the gallery"),
 }
 
 
@@ -74,3 +145,11 @@ async def test_a_scenario_is_told_right_and_raises_nothing_besides(name: str, tm
 
 def test_every_scenario_has_its_expectation() -> None:
     assert set(EXPECTED) == set(scenario_names())
+
+
+async def test_a_sysprep_that_has_exited_is_called_within_four_minutes(tmp_path: Path) -> None:
+    update = await watch("sysprep-exited", "g3", tmp_path)
+    began = next(phase.started_at for phase in update.build.phases if phase.name == "deprovision")
+    called = next(alert.at for alert in update.alerts if alert.rule == "sysprep-loop")
+    assert began is not None
+    assert called - began <= timedelta(minutes=4)

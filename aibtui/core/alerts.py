@@ -7,26 +7,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from aibtui.core import standing
 from aibtui.core.build import Build, Step
 from aibtui.core.lines import Line
 from aibtui.core.polls import Status
+from aibtui.core.pulse import Pulse
 from aibtui.core.rulebook import (
+    LINE_PLACES,
     LOG_PLACES,
     Lasting,
+    Loop,
     Match,
     Repeat,
     Rule,
     Silence,
+    Slow,
     Stage,
     Stall,
     Succession,
+    any_of,
     needle,
 )
 from aibtui.core.updates import Alert, Evidence, Severity
 
 _MOST_EVIDENCE = 20
 _LARGE_VM_CORES = 8
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# A loop with a known beat that was silent for so many of them has ended; the next line begins another.
+_MISSED_BEATS = 12
+_WORTH_SAYING = timedelta(minutes=1)
+_PLACEHOLDER = re.compile(r"\{(\w+)(?:\|([^}]*))?\}")
 _CORES = re.compile(r"_[A-Z]+(\d+)", re.IGNORECASE)
 
 
@@ -39,12 +48,26 @@ class Moment:
     step: Step | None = None
     vm_size: str | None = None
     source: str | None = None
+    vm_name: str | None = None
+    staging_group: str | None = None
+    left: timedelta | None = None
+    """Until `buildTimeoutInMinutes` is over, where the template is known."""
 
 
 def moment_of(build: Build, at: datetime) -> Moment:
     """The moment of a build at `at`, the log's own time."""
-    phase = build.phase
-    return Moment(at, phase.name if phase else None, build.step, build.facts.vm_size, build.facts.source)
+    phase, facts = build.phase, build.facts
+    started_at = build.run_started_at
+    return Moment(
+        at,
+        phase.name if phase else None,
+        build.step,
+        facts.vm_size,
+        facts.source,
+        facts.vm_name,
+        facts.staging_group,
+        max(started_at + build.timeout - at, timedelta()) if started_at and build.timeout else None,
+    )
 
 
 @dataclass(slots=True)
@@ -57,16 +80,31 @@ class _Loop:
     count: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Parts of a sequence that were found, and what their groups say."""
+
+    lines: tuple[Line, ...] = ()
+    values: Mapping[str, str | None] = field(default_factory=dict)
+
+    def with_part(self, line: Line, values: Mapping[str, str | None]) -> _Chain:
+        return _Chain((*self.lines, line), {**self.values, **values})
+
+
 @dataclass(slots=True)
 class _Memory:
-    """What one rule remembers between lines."""
+    """What one rule remembers between lines. A sequence has the newest chain of each length, or, where order does not
+    matter, the first finding of each part.
+    """
 
-    found: list[Line] = field(default_factory=list)
+    chains: dict[int, _Chain] = field(default_factory=dict)
     values: dict[str, str | None] = field(default_factory=dict)
     loops: dict[int, _Loop] = field(default_factory=dict)
     armed: bool = False
     step: int | None = None
     since: datetime | None = None
+    lasted: timedelta = timedelta()
+    stage: Slow | None = None
 
 
 def place_of(line: Line) -> str:
@@ -80,11 +118,10 @@ class Alerts:
     """All alerts of one run."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rules)
-        self._by_place = {place: [rule for rule in self._rules if place in rule.where] for place in LOG_PLACES}
-        self._timed = [rule for rule in self._rules if isinstance(rule.condition, Silence | Stall | Lasting)]
-        self._memory = {rule.id: _Memory() for rule in self._rules}
+        self._rules: tuple[Rule, ...] = ()
+        self._memory: dict[str, _Memory] = {}
         self._raised: dict[str, Alert] = {}
+        self.use(rules)
 
     @property
     def all(self) -> tuple[Alert, ...]:
@@ -96,34 +133,75 @@ class Alerts:
         """What the scanner must look for so that no rule misses a line (RE2 syntax)."""
         return tuple(needle(pattern) for rule in rules if rule.where & LOG_PLACES for pattern in rule.patterns)
 
-    def see_line(self, line: Line, now: Moment) -> None:
-        """Run the rules of the log over one line."""
-        for rule in self._by_place[place_of(line)]:
-            if _applies(rule, now):
+    def use(self, rules: Iterable[Rule]) -> None:
+        """Go on with these rules. What is raised stays; a rule that did not change remembers what it has seen."""
+        before = {rule.id: rule for rule in self._rules}
+        self._rules = tuple(rules)
+        self._by_place = {place: [rule for rule in self._rules if place in rule.where] for place in LINE_PLACES}
+        self._any = {
+            place: any_of(pattern for rule in here for pattern in rule.patterns)
+            for place, here in self._by_place.items()
+        }
+        self._timed = [rule for rule in self._rules if isinstance(rule.condition, Silence | Stall | Loop | Lasting)]
+        self._memory = {
+            rule.id: self._memory[rule.id] if before.get(rule.id) == rule else _Memory() for rule in self._rules
+        }
+
+    def see_line(self, line: Line, now: Moment, place: str | None = None) -> None:
+        """Run the rules of the log over one line, or those of `place`, where it comes from another log."""
+        place = place or place_of(line)
+        some = self._any[place]
+        if some is None or some.find(line.text) is None:
+            return
+        for rule in self._by_place[place]:
+            if _applies(rule, now, place):
                 self._see(rule, line, now)
 
-    def see_text(self, place: str, text: str, now: Moment) -> None:
-        """Run the rules of a text that is no log: a run's message, a provisioning error, a task's output line."""
+    def see_text(self, place: str, text: str, now: Moment, line: Line | None = None) -> None:
+        """Run the rules of a run's message or a provisioning error; `line` is the one that quotes it, if one does.
+
+        Rules see the text as one line, however it is broken.
+        """
+        text = " ".join(text.split())
         for rule in self._rules:
             if place in rule.where and isinstance(rule.condition, Match) and rule.id not in self._raised:
                 values = rule.condition.pattern.find(text)
-                if values is not None and not (rule.unless and rule.unless.find(text) is not None):
-                    self._raise(rule, rule.severity, (), 1, now, {**values, "text": text})
+                if values is not None and not _excused(rule, text):
+                    self._raise(rule, rule.severity, (line,) if line else (), 1, now, {**values, "text": text})
 
     def tick(self, now: Moment, build: Build, quiet_since: datetime | None) -> None:
         """Let time pass: rules about silence, stalls and lasting states. `quiet_since` is when the last line came."""
         for rule in self._timed:
-            match rule.condition:
-                case Silence(over, last):
-                    quiet = now.at - quiet_since if quiet_since else timedelta()
-                    runs = now.step is not None and now.step.state == "running" and _applies(rule, now)
-                    said = last is None or (build.output is not None and last.find(build.output.text) is not None)
-                    lines = (Line(build.lines, quiet_since, "ui", build.output.text if build.output else ""),)
-                    self._hold(rule, runs and said and quiet >= over, lines, now, quiet)
-                case Stall(over):
-                    self._see_stall(rule, over, now, build)
-                case Lasting():
-                    pass
+            if isinstance(rule.condition, Silence) and not _ended_badly(now):
+                self._see_silence(rule, rule.condition, now, build, quiet_since)
+        self.see_transfer(now, build)
+
+    def see_output(self, at: datetime) -> None:
+        """The running step printed a line: it is silent no more."""
+        for rule in self._timed:
+            if isinstance(rule.condition, Silence):
+                self._close(rule.id, at)
+
+    def see_transfer(self, now: Moment, build: Build) -> None:
+        """Run the rules about transfers: one has moved, or time has passed."""
+        for rule in self._timed:
+            if isinstance(rule.condition, Stall) and not _ended_badly(now):
+                self._see_stall(rule, rule.condition, now, build)
+
+    def see_beat(self, now: Moment, pulse: Pulse) -> None:
+        """Run the rules about output that repeats itself."""
+        for rule in self._timed:
+            if isinstance(rule.condition, Loop) and not _ended_badly(now):
+                known = self._raised.get(rule.id)
+                line = known.line if known and known.open else None
+                stretch = pulse.repeats(rule.condition.over, now.at, line) if _applies(rule, now) else None
+                if stretch is None:
+                    self._close(rule.id, now.at)
+                    continue
+                first, last = stretch.first, stretch.last
+                told = {"text": first.text.strip(), "count": str(stretch.rounds), "lines": str(stretch.lines)}
+                lasted = now.at - (first.at or now.at)
+                self._hold(rule, True, (first, last), now, lasted, told, count=stretch.rounds)
 
     def see_status(self, status: Status, now: Moment) -> None:
         """Run the rules of the run's message, of the provisioning error and of states that last."""
@@ -131,10 +209,13 @@ class Alerts:
             self.see_text("message", status.message, now)
         if status.provisioning_error:
             self.see_text("provisioning", status.provisioning_error, now)
+        if "Failed" in (status.run_state, status.provisioning_state):
+            self.fail(replace(now, step=None))
         for rule in self._timed:
             if isinstance(rule.condition, Lasting):
                 memory = self._memory[rule.id]
-                holds = rule.condition.state in (status.run_state, status.provisioning_state)
+                states = (status.run_state, status.provisioning_state, f"{status.run_state} {status.sub_state}")
+                holds = rule.condition.state in states
                 memory.since = (memory.since or now.at) if holds else None
                 lasted = now.at - memory.since if memory.since else timedelta()
                 self._hold(rule, holds and lasted >= rule.condition.over, (), now, lasted)
@@ -150,13 +231,13 @@ class Alerts:
     def leave_step(self, now: Moment) -> None:
         """Another step began: what was about the last one is over."""
         for rule in self._rules:
-            if isinstance(rule.condition, Silence | Stall | Repeat):
+            if isinstance(rule.condition, Silence | Stall | Loop | Repeat):
                 self._close(rule.id, now.at)
             memory = self._memory[rule.id]
             memory.loops.clear()
             memory.armed = False
             if isinstance(rule.condition, Succession) and rule.condition.within is None:
-                memory.found.clear()
+                memory.chains.clear()
 
     def note(self, alert: Alert) -> None:
         """Take an alert that code found and no rule could."""
@@ -168,7 +249,7 @@ class Alerts:
 
     def _see(self, rule: Rule, line: Line, now: Moment) -> None:
         text = line.text.strip()
-        if rule.unless and rule.unless.find(text) is not None:
+        if _excused(rule, text):
             return
         match rule.condition:
             case Match(pattern):
@@ -183,17 +264,20 @@ class Alerts:
                 pass
 
     def _see_part(self, rule: Rule, condition: Succession, line: Line, text: str, now: Moment) -> None:
-        memory = self._memory[rule.id]
-        if condition.within and memory.found and memory.found[0].at and now.at - memory.found[0].at > condition.within:
-            memory.found.clear()
-        values = condition.parts[len(memory.found)].find(text)
-        if values is None:
-            return
-        memory.found.append(line)
-        memory.values |= values
-        if len(memory.found) == len(condition.parts):
-            self._raise(rule, rule.severity, tuple(memory.found), 1, now, memory.values)
-            memory.found.clear()
+        chains, within = self._memory[rule.id].chains, condition.within
+        for place, chain in list(chains.items()):
+            if within and chain.lines[0].at and now.at - chain.lines[0].at > within:
+                del chains[place]
+        # From the last part to the first, so that a line counts for one part only.
+        for place, part in reversed(list(enumerate(condition.parts))):
+            before = chains.get(place) if place and not condition.any_order else _Chain()
+            values = part.find(text) if before else None
+            if before and values is not None and not (condition.any_order and place + 1 in chains):
+                chains[place + 1] = before.with_part(line, values)
+        whole = _whole(condition, chains)
+        if whole:
+            chains.clear()
+            self._raise(rule, rule.severity, whole.lines, 1, now, whole.values)
 
     def _see_again(self, rule: Rule, condition: Repeat, line: Line, text: str, now: Moment) -> None:
         memory = self._memory[rule.id]
@@ -208,37 +292,71 @@ class Alerts:
             values = stage.pattern.find(text)
             if values is None:
                 continue
-            loop = memory.loops.setdefault(place, _Loop(line, line, now.at, 0))
+            loop = memory.loops.get(place)
+            if loop is None or (condition.beat and now.at - (loop.last.at or now.at) > _MISSED_BEATS * condition.beat):
+                loop = memory.loops[place] = _Loop(line, line, now.at, 0)
             loop.last, loop.count = line, loop.count + 1
             lasted = max(now.at - loop.since, condition.beat * (loop.count - 1))
             if lasted >= stage.over and loop.count >= stage.times:
                 told = {**values, "minutes": _minutes(lasted), "count": str(loop.count)}
                 self._raise(rule, stage.severity, (loop.first, loop.last), loop.count, now, told, stage)
 
-    def _see_stall(self, rule: Rule, over: timedelta, now: Moment, build: Build) -> None:
-        download = build.downloads[-1] if build.downloads else None
-        holds = False
-        lines: tuple[Line, ...] = ()
-        stood = timedelta()
-        if download and download.at and now.step and now.step.state == "running" and _applies(rule, now):
-            unfinished = download.percent is None or download.percent < 100
-            in_step = now.step.first_line is not None and download.first_line >= now.step.first_line
-            stood = now.at - download.at
-            holds = unfinished and in_step and stood >= over
-            amount = f"{download.name} {download.percent or 0:.0f} %"
-            lines = (Line(download.last_line, download.at, "ui", amount),)
-        self._hold(rule, holds, lines, now, stood)
+    def _see_silence(
+        self, rule: Rule, condition: Silence, now: Moment, build: Build, quiet_since: datetime | None
+    ) -> None:
+        quiet = now.at - quiet_since if quiet_since else timedelta()
+        runs = now.step is not None and now.step.state == "running" and _applies(rule, now)
+        over = condition.by_step.get(now.step.type, condition.over) if now.step else condition.over
+        output = build.output
+        said = condition.last is None or (output is not None and condition.last.find(output.text) is not None)
+        lines = (Line(output.line, output.at, "ui", output.text),) if output else ()
+        told = {"text": output.text if output else None}
+        self._hold(rule, runs and said and quiet >= over, lines, now, quiet, told, line=build.lines)
 
-    def _hold(self, rule: Rule, holds: bool, lines: tuple[Line, ...], now: Moment, lasted: timedelta) -> None:
+    def _see_stall(self, rule: Rule, condition: Stall, now: Moment, build: Build) -> None:
+        slow = condition.slow
+        found = standing.judge(build, now.step, now.at, condition.over, slow.over if slow else None)
+        if found is None or not _applies(rule, now):
+            self._close(rule.id, now.at)
+            return
+        download = found.download
+        lines = (Line(download.last_line, download.at, "ui", download.text),)
+        stage = slow if found.kind == "slow" else None
+        told = {**found.told, "text": download.text}
+        self._hold(rule, True, lines, now, found.lasted, told, stage, line=download.moved_line)
+
+    def _hold(
+        self,
+        rule: Rule,
+        holds: bool,
+        lines: tuple[Line, ...],
+        now: Moment,
+        lasted: timedelta,
+        values: Mapping[str, str | None] | None = None,
+        stage: Slow | None = None,
+        line: int | None = None,
+        count: int = 1,
+    ) -> None:
         """A condition of time: raise when it begins to hold, tell how long it lasts, close when it holds no more."""
         if not holds:
             self._close(rule.id, now.at)
             return
         known, memory = self._raised.get(rule.id), self._memory[rule.id]
-        told = {"minutes": _minutes(lasted), "text": lines[0].text.strip() if lines else None}
-        if known is None or not known.open or memory.values != told:
-            memory.values = told
-            self._raise(rule, rule.severity, lines, 1, now, told)
+        again = known if known and known.open else None
+        told = {"text": lines[0].text.strip() if lines else None, **(values or {}), "minutes": _minutes(lasted)}
+        if again and memory.values == told:
+            return
+        memory.values = dict(told)
+        self._raise(rule, rule.severity, lines, count, now, told, stage)
+        if again is None:
+            memory.lasted, grown = lasted, 0
+        else:
+            news = lasted >= 2 * memory.lasted or memory.stage is not stage
+            memory.lasted = lasted if news else memory.lasted
+            grown = (again.grown or 0) + news
+        memory.stage = stage
+        first = again.line if again else self._raised[rule.id].line if line is None else line
+        self._raised[rule.id] = replace(self._raised[rule.id], line=first, grown=grown)
 
     def _raise(
         self,
@@ -248,26 +366,35 @@ class Alerts:
         count: int,
         now: Moment,
         values: Mapping[str, str | None],
-        stage: Stage | None = None,
+        stage: Stage | Slow | None = None,
     ) -> None:
         known = self._raised.get(rule.id)
         evidence = tuple(Evidence(line.number, line.text.strip()) for line in lines)
+        told = {**_known(now), **values}
+        remedy = _remedy(rule, now)
+        if isinstance(rule.condition, Match | Succession):
+            memory = self._memory[rule.id]
+            memory.values = told = _joined(memory.values, told) if known and known.open else told
+        told = told | _meanings(rule, told)
         if known and known.open and isinstance(rule.condition, Match | Succession):
-            grown = (*known.evidence, *evidence)[:_MOST_EVIDENCE]
-            self._raised[rule.id] = replace(known, count=known.count + count, evidence=grown)
+            self._raised[rule.id] = replace(
+                known,
+                count=known.count + count,
+                evidence=(*known.evidence, *evidence)[:_MOST_EVIDENCE],
+                title=_fill(rule.title, told),
+                cause=_fill(rule.cause, told),
+                remedy=_fill(remedy, told),
+            )
             return
-        told = {"vm_size": now.vm_size, "source": now.source, "step": now.step.type if now.step else None, **values}
-        remedy = (
-            rule.large_vm_remedy if rule.large_vm_remedy and _cores(now.vm_size) >= _LARGE_VM_CORES else rule.remedy
-        )
+        led = self._led_to(rule, now)
         again = known if known and known.open else None
         if known and not again:
             self._raised.pop(rule.id)  # raised anew: it stands where it was raised last
         self._raised[rule.id] = Alert(
             rule=rule.id,
-            severity="error" if again and again.severity == "error" else severity,
+            severity="error" if led or (again and again.severity == "error") else severity,
             title=_fill((stage.title if stage else None) or rule.title, told),
-            cause=_fill((stage.cause if stage else None) or rule.cause, told),
+            cause=_fill((stage.cause if stage else None) or rule.cause, told) + _because(led),
             remedy=_fill(remedy, told),
             at=again.at if again else now.at,
             line=lines[0].number if lines else None,
@@ -277,16 +404,75 @@ class Alerts:
             step=now.step.index if now.step and rule.where & LOG_PLACES else None,
         )
 
+    def _led_to(self, rule: Rule, now: Moment) -> Alert | None:
+        """The alert of this step that brought this one about; together they are certain, so it is an error too."""
+        for other in self._rules:
+            led = self._raised.get(other.id) if other.leads_to == rule.id else None
+            if led and led.open and led.step == (now.step.index if now.step else None):
+                self._raised[other.id] = led = replace(led, severity="error")
+                return led
+        return None
+
     def _close(self, rule_id: str, at: datetime) -> None:
         alert = self._raised.get(rule_id)
         if alert and alert.open:
             self._raised[rule_id] = replace(alert, ended_at=at)
 
 
-def _applies(rule: Rule, now: Moment) -> bool:
-    if rule.phases and now.phase not in rule.phases:
+def _known(now: Moment) -> dict[str, str | None]:
+    """What is known of the build, for the texts of any rule."""
+    return {
+        "vm_size": now.vm_size,
+        "source": now.source,
+        "step": now.step.type if now.step else None,
+        "vm_name": now.vm_name,
+        "staging_group": now.staging_group,
+        "left": f"another {_minutes(now.left)} minutes" if now.left and now.left >= _WORTH_SAYING else None,
+    }
+
+
+def _whole(condition: Succession, chains: Mapping[int, _Chain]) -> _Chain | None:
+    """The sequence, once all of its parts are found."""
+    parts = range(1, len(condition.parts) + 1)
+    if not condition.any_order:
+        return chains.get(len(condition.parts))
+    if any(part not in chains for part in parts):
+        return None
+    lines = sorted((line for chain in chains.values() for line in chain.lines), key=lambda line: line.number)
+    return _Chain(tuple(lines), {name: value for chain in chains.values() for name, value in chain.values.items()})
+
+
+def _applies(rule: Rule, now: Moment, place: str | None = None) -> bool:
+    """Whether a rule may hold here. What Packer says without a builder is of the whole build, whatever the phase."""
+    if rule.phases and now.phase not in rule.phases and place != "packer":
         return False
     return not rule.steps or (now.step is not None and now.step.type in rule.steps)
+
+
+def _ended_badly(now: Moment) -> bool:
+    """What held when the step failed or was stopped is part of why: it stays as it is."""
+    return now.step is not None and now.step.state in ("failed", "stopped")
+
+
+def _remedy(rule: Rule, now: Moment) -> str:
+    by_step = rule.step_remedies.get(now.step.type) if now.step else None
+    large = rule.large_vm_remedy if _cores(now.vm_size) >= _LARGE_VM_CORES else None
+    return by_step or large or rule.remedy
+
+
+def _excused(rule: Rule, text: str) -> bool:
+    return rule.unless is not None and rule.unless.find(text) is not None
+
+
+def _joined(before: Mapping[str, str | None], now: Mapping[str, str | None]) -> dict[str, str | None]:
+    """What a rule's groups have found so far: the first finding stands, and a later line fills what is missing."""
+    return {name: before.get(name) or value for name, value in now.items()}
+
+
+def _meanings(rule: Rule, values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """`{code_meaning}` for a `{code}` that the rule's own table explains."""
+    found = {group: (values.get(group) or "").lower() for group in rule.meanings}
+    return {f"{group}_meaning": rule.meanings[group].get(value) for group, value in found.items()}
 
 
 def _cores(vm_size: str | None) -> int:
@@ -295,9 +481,14 @@ def _cores(vm_size: str | None) -> int:
     return int(match[1]) if match else 0
 
 
+def _because(led: Alert | None) -> str:
+    return f" What led to it: {led.title[:1].lower()}{led.title[1:]} (line {led.line})." if led else ""
+
+
 def _minutes(span: timedelta) -> str:
     return str(int(span.total_seconds() // 60))
 
 
 def _fill(text: str, values: Mapping[str, str | None]) -> str:
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1]) or "?", text)
+    """`{name}` becomes its value, `{name|words}` the words where nothing is known of it."""
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1]) or match[2] or "?", text)

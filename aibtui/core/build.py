@@ -65,7 +65,9 @@ class Step:
 class Download:
     """Progress of one transfer that the log shows: bytes, percent from 0 to 100; None is unknown.
 
-    `at` is when it last came further.
+    `at` is when it last came further, at `moved_line`; `text` is its newest line, not yet safe to draw. `operation`
+    marks an installation that draws a bar (DISM), which is no transfer. `marks` are moments of its course: (when,
+    bytes, or percent where it shows no bytes), the first and the newest ones.
     """
 
     name: str
@@ -76,6 +78,10 @@ class Download:
     last_line: int
     started_at: datetime | None = None
     at: datetime | None = None
+    moved_line: int | None = None
+    text: str = ""
+    operation: bool = False
+    marks: tuple[tuple[datetime, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class BuildFacts:
     source: str | None = None
     image_name: str | None = None
     staging_group: str | None = None
+    vm_name: str | None = None
     packer: str | None = None
     plugins: tuple[tuple[str, str], ...] = ()
     run_started_at: datetime | None = None

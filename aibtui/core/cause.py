@@ -2,188 +2,173 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from aibtui.core import families
 from aibtui.core.build import Build, Step
-from aibtui.core.lines import Block, Line, parse_line
-from aibtui.core.updates import Alert, RootCause
+from aibtui.core.clues import Clues
+from aibtui.core.families import Clue, ClueKind
+from aibtui.core.lines import Line
+from aibtui.core.updates import Alert, Evidence, RootCause
 
-ClueKind = Literal["record", "error", "warning"]
-
-_MOST_CLUES = 400
-_LOOK_BACK_LINES = 60
-_LONGEST_MESSAGE = 14
-_WRAP_COLUMN = 105
-
-# What a line looks like that may be the cause. Needles are RE2, for the scanner; the patterns below decide.
+# What a line looks like that may be the cause, in RE2's syntax, for the scanner; `families` decides.
 NEEDLES: tuple[str, ...] = (
     r"\+ CategoryInfo  ",
+    r"azure-arm: At .* char:[0-9]",
     r"npm (?:error|ERR!)",
-    r"(?i:\berror\b|\bfatal\b|\bexception\b|\bfailed\b|not found|cannot|denied)",
-    r"WARNING: ",
-    r"azure-arm: E: ",
+    r"(?i:\berror\b|\bfatal\b|failure|\w(?:error|exception):|\bexception\b|\bfailed\b|not found|cannot|can't|denied)",
+    r"(?i:\bunable to\b|could ?n[o']t|not installed|is missing|abort(?:ed|ing)|no such file|is not recognized)",
+    r"(?i:exit(?:ed)? (?:with|code|status)|MainEngineThread|\b16[0-5][0-9]\b|0x8a15[0-9a-f]|\bwarn(?:ing)?\b)",
+    r"azure-arm: (?:E|W|dpkg|Line|Err|Failures|[A-Z][a-z]+-\w+|No package|Traceback|curl|The )\b",
+    r": (?:line )?[0-9]+: ",
+    r'<S S="Error">',
+    r"No space left|Read-only file|Operation not|There is not enough|Invalid drive",
 )
-_POSITION = re.compile(r"At (?:line|[A-Za-z]:\\.*|/.*):\d+ char:\d+$")
-_CATEGORY = re.compile(r"\s+\+ CategoryInfo ")
-_HEADER = re.compile(r"(?:[A-Za-z]:\\[^:*?<>|]*|[\w.+/-]+(?:\.\w+)?|'[^']+'|&) : \S")
-_PATH_HEAD = re.compile(r"(?:[A-Za-z]:\\[^:*?<>|]*|[\w.-]+-?[\w.-]*)$")
-_ERROR = re.compile(
-    r"npm (?:error|ERR!)|(?:\S+ \S+ )?ERROR[ :]|error:|Error:|E: |fatal:|FATAL|FAILED|Exception"
-    r"|\S+: (?:error|fatal|cannot|command not found)"
-    r"|.*\b(?:command not found|No such file or directory|Permission denied|Access is denied|is not recognized as)\b"
+
+# Alerts that say that something failed, not what: Packer's and the service's last words.
+_CARRIERS = frozenset(
+    {"script-failed", "packer-build-failed", "build-timeout", "deployment-failed", "provisioning-failed"}
 )
-_WARNING = re.compile(r"WARNING: ")
-# Restarts print these as errors; they are part of every good one.
-_BENIGN = re.compile(r".*\((?:1115|1190)\)\s*$|A system shutdown")
-_DECORATION = re.compile(r"\s*\+( |$)|\s*~+\s*$|\s*$")
+
+# Every other message of a failed build names the reason itself, and has a rule of its own.
+_SCRIPT_EXIT = "exited with non-zero exit status"
+_MOST_EVIDENCE = 20
+_BELOW = 8
+_STILL_THE_END = 12
+_STILL_TOGETHER = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Clue:
-    """A line of a step that may be the cause, with the record it belongs to unwrapped into one text."""
+class Verdict:
+    """The root cause, and the lines that prove it: its own first, then what came below it."""
 
-    line: int
-    kind: ClueKind
-    text: str
+    cause: RootCause
+    evidence: tuple[Evidence, ...] = ()
 
+    def proves(self, alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+        """The alerts, with the proof in the one that names the cause; what proved it before comes last."""
+        if not self.evidence:
+            return tuple(alerts)
+        return tuple(
+            replace(alert, evidence=self._joined(alert)) if alert.rule == self.cause.rule else alert for alert in alerts
+        )
 
-class Clues:
-    """The clues of the step that runs; a new step starts with none."""
-
-    def __init__(self) -> None:
-        self._step: int | None = None
-        self._clues: list[Clue] = []
-
-    @property
-    def all(self) -> Sequence[Clue]:
-        """Clues in the order of their lines."""
-        return self._clues
-
-    def see(self, line: Line, block: Block, offset: int, step: Step | None) -> None:
-        """Take a candidate line at `offset` of `block`, printed while `step` ran."""
-        if step is None or step.state != "running" or not line.builder or _BENIGN.match(line.text):
-            return
-        if step.index != self._step:
-            self._step, self._clues = step.index, []
-        clue = self._read(line, block, offset)
-        if clue is None:
-            return
-        # A record is known by its last lines: what was taken for a clue inside it was a part of it.
-        while clue.kind == "record" and self._clues and self._clues[-1].line >= clue.line:
-            self._clues.pop()
-        if len(self._clues) < _MOST_CLUES:
-            self._clues.append(clue)
-
-    def _read(self, line: Line, block: Block, offset: int) -> Clue | None:
-        if _CATEGORY.match(line.text):
-            return _record(line, block, offset)
-        if _WARNING.match(line.text):
-            return Clue(line.number, "warning", line.text.strip())
-        if line.stream == "error" or _ERROR.match(line.text):
-            return Clue(line.number, "error", line.text.strip())
-        return None
+    def _joined(self, alert: Alert) -> tuple[Evidence, ...]:
+        known = {evidence.line for evidence in self.evidence}
+        others = tuple(evidence for evidence in alert.evidence if evidence.line not in known)
+        room = max(_MOST_EVIDENCE - min(len(others), 2), 1)
+        return (*self.evidence[:room], *others)[:_MOST_EVIDENCE]
 
 
-def _record(category: Line, block: Block, offset: int) -> Clue:
-    """The PowerShell error record that the line with its category belongs to."""
-    above = []
-    for shown in _screen_lines_above(block, offset, category.number):
-        if not shown.text.strip() or "FullyQualifiedErrorId" in shown.text:
-            break
-        above.append(shown)
-    positions = [place for place, shown in enumerate(above) if _POSITION.match(shown.text)]
-    if "ParserError:" in category.text and positions:
-        # A parse error has no header: it begins with `At file:line char:n`, and the message comes below the code.
-        said = above[: positions[-1]][::-1]
-        message = next((shown for shown in said if not _POSITION.match(shown.text) and not _is_code(shown)), category)
-        return Clue(above[positions[-1]].number, "record", message.text.strip())
-    said = above[positions[0] + 1 :] if positions else above
-    head = next((place for place, shown in enumerate(said[:_LONGEST_MESSAGE]) if _HEADER.match(shown.text)), None)
-    if head is None:
-        # `throw "text"` prints the text alone; only its wrapping tells where it began.
-        head = 0
-        while head + 1 < len(said) and len(said[head + 1].text) >= _WRAP_COLUMN:
-            head += 1
-    elif head + 1 < len(said) and len(said[head + 1].text) >= _WRAP_COLUMN and _PATH_HEAD.match(said[head + 1].text):
-        head += 1
-    parts = [shown for shown in said[: head + 1][::-1] if not _is_code(shown)]
-    if not parts:
-        return Clue(category.number, "record", category.text.strip())
-    return Clue(parts[0].number, "record", _unwrap(shown.text for shown in parts))
-
-
-def _is_code(shown: Line) -> bool:
-    return _DECORATION.match(shown.text) is not None
-
-
-def _screen_lines_above(block: Block, offset: int, number: int) -> list[Line]:
-    """What the screen showed above an offset, newest first, debug lines left out."""
-    data = block.before + block.data
-    end = len(block.before) + offset
-    shown: list[Line] = []
-    while end > 0 and len(shown) < _LOOK_BACK_LINES:
-        start = data.rfind(b"\n", 0, end - 1) + 1
-        number -= 1
-        line = parse_line(data[start : end - 1], number)
-        if line.builder:
-            shown.append(line)
-        end = start
-    return shown
-
-
-def _unwrap(parts: Iterable[str]) -> str:
-    """PowerShell wraps at 120 columns; a part that begins with a blank continues the word before it."""
-    text = ""
-    for part in parts:
-        text += part if not text or part.startswith(" ") else f" {part}"
-    return text.strip()
-
-
-def root_cause(build: Build, alerts: Sequence[Alert], clues: Sequence[Clue]) -> RootCause | None:
+def judge(build: Build, alerts: Sequence[Alert], clues: Clues) -> Verdict | None:
     """The first cause of a run that did not succeed; None while it runs or when it went well."""
     if build.outcome in ("running", "succeeded"):
         return None
-    step = build.step
-    ended_badly = step if step and step.state in ("failed", "stopped") else None
+    step = build.step if build.step and build.step.state in ("failed", "stopped") else None
+    if build.outcome in ("stopped", "canceled", "timed-out") or (step and step.state == "stopped"):
+        return _cause_of_stop(alerts, step)
     errors = [alert for alert in alerts if alert.severity == "error"]
-    if build.outcome in ("stopped", "canceled", "timed-out") or (ended_badly and ended_badly.state == "stopped"):
-        return _cause_of_stop(alerts, ended_badly)
-    named = next((alert for alert in errors if alert.rule not in _CARRIERS and alert.line is not None), None)
+    named = sorted(
+        (alert for alert in errors if alert.rule not in _CARRIERS and alert.line is not None),
+        key=lambda alert: (step is not None and alert.step != step.index, alert.line or 0),
+    )
+    runs = clues.screen(step) if step else []
+    read = [families.read_clues(run) for run in runs]
+    first = _first(runs, read)
+    scripted = build.message is None or _SCRIPT_EXIT in build.message
+    if step and first and (scripted or not named):
+        return _in_step(step, first, named, runs, [clue for found in read for clue in found])
     if named:
-        text = named.evidence[0].text if named.evidence else named.title
-        return RootCause(named.rule, named.line, named.step, text)
-    clue = _best(clues) if ended_badly else None
-    if clue and ended_badly:
-        return RootCause("script-failed", clue.line, ended_badly.index, clue.text)
-    carrier = next(iter(errors), None)
+        text = named[0].evidence[0].text if named[0].evidence else named[0].title
+        return Verdict(RootCause(named[0].rule, named[0].line, named[0].step, text))
+    carrier = next((alert for alert in errors if alert.rule not in _CARRIERS), next(iter(errors), None))
+    index = step.index if step else None
     if carrier:
         text = carrier.evidence[0].text if carrier.evidence else build.message or carrier.title
-        return RootCause(carrier.rule, carrier.line, ended_badly.index if ended_badly else None, text)
-    if build.message:
-        return RootCause("script-failed", None, ended_badly.index if ended_badly else None, build.message)
-    return None
+        return Verdict(RootCause(carrier.rule, carrier.line, index, text))
+    return Verdict(RootCause("script-failed", None, index, build.message)) if build.message else None
 
 
-# Alerts that say that something failed, not what: Packer's and the service's last words.
-_CARRIERS = frozenset({"script-failed", "packer-build-failed", "build-timeout"})
+def _in_step(
+    step: Step, first: Clue, named: Sequence[Alert], runs: Sequence[Sequence[Line]], clues: Sequence[Clue]
+) -> Verdict:
+    """The cause in a failed step, and its name: the alert that the record raised, else one raised before it in the
+    step, else, where no more than a sentence or a warning speaks, one raised after it."""
+    here = [alert for alert in named if alert.step == step.index]
+    exact = next((alert for alert in here if any(_holds(first, proof.line) for proof in alert.evidence)), None)
+    vague = first.kind in ("plain", "warning", "harmless")
+    other = next((alert for alert in here if vague or (alert.line or 0) < first.line), None)
+    if exact is None and other is not None:
+        said = other.evidence[0].text if other.evidence else other.title
+        line = other.line or first.line
+        first = next((clue for clue in clues if _holds(clue, line)), Clue(line, line, "error", said))
+    chosen = exact or other
+    cause = RootCause(chosen.rule if chosen else "script-failed", first.line, step.index, first.text)
+    return Verdict(cause, _evidence(first, runs))
 
 
-def _cause_of_stop(alerts: Sequence[Alert], step: Step | None) -> RootCause | None:
+def _holds(clue: Clue, line: int) -> bool:
+    return clue.line <= line <= clue.last
+
+
+def _evidence(clue: Clue, runs: Sequence[Sequence[Line]]) -> tuple[Evidence, ...]:
+    """The record and some of what the step printed below it; bars, underlines and stack frames left out."""
+    lines = [line for run in runs for line in run if line.number >= clue.line]
+    shown = [*lines[:1], *families.without_decoration(lines[1:])]
+    record = sum(1 for line in shown if line.number <= clue.last)
+    return tuple(Evidence(line.number, line.text.strip()) for line in shown[: min(record + _BELOW, _MOST_EVIDENCE)])
+
+
+def _first(runs: Sequence[Sequence[Line]], read: Sequence[Sequence[Clue]]) -> Clue | None:
+    """The first cause among the clues of a failed step.
+
+    A PowerShell record that ended the script, or the first of those that stand together with it at the end. Else the
+    first error, records that the script survived last; else a sentence; else a warning, one that tells of a failure
+    before one that does not.
+    """
+    clues = [clue for found in read for clue in found]
+    ended = _that_ended(runs[-1], read[-1]) if runs else None
+    if ended:
+        return ended
+    ranks: tuple[tuple[ClueKind, ...], ...] = (("tool", "error"), ("powershell",), ("plain",))
+    for kinds in ranks:
+        found = next((clue for clue in clues if clue.kind in kinds), None)
+        if found:
+            return found
+    warnings = [clue for clue in clues if clue.kind == "warning"]
+    failing = (clue for clue in warnings if families.tells_of_failure(clue.text))
+    return next(failing, warnings[-1] if warnings else clues[-1] if clues else None)
+
+
+def _that_ended(run: Sequence[Line], clues: Sequence[Clue]) -> Clue | None:
+    """The first of the records that stand together at the end of a step, if the last of them is PowerShell's own."""
+    records = [clue for clue in clues if clue.kind in ("powershell", "harmless", "tool")]
+    last = next((clue for clue in reversed(records) if clue.kind != "tool"), None)
+    if last is None or _others(run, clues, last.last, run[-1].number + 1) > _STILL_THE_END:
+        return None
+    first = last
+    for clue in reversed(records[: records.index(last)]):
+        if _others(run, clues, clue.last, first.line) > _STILL_TOGETHER:
+            break
+        if clue.kind != "harmless":
+            first = clue
+    return first
+
+
+def _others(run: Sequence[Line], clues: Sequence[Clue], after: int, before: int) -> int:
+    """How many lines with a text, of no record, stand between two lines."""
+    return sum(
+        1
+        for line in run
+        if after < line.number < before and line.text.strip() and not any(_holds(clue, line.number) for clue in clues)
+    )
+
+
+def _cause_of_stop(alerts: Sequence[Alert], step: Step | None) -> Verdict | None:
     open_alerts = [alert for alert in alerts if alert.open and alert.rule not in _CARRIERS]
     here = [alert for alert in open_alerts if step is None or alert.step == step.index]
     if not here:
         return None
     first = min(here, key=lambda alert: (alert.line is None, alert.line or 0))
-    return RootCause(first.rule, first.line, first.step, first.title)
-
-
-def _best(clues: Sequence[Clue]) -> Clue | None:
-    """The first error record of the step; else its first error-like line; else its last warning."""
-    for kind in ("record", "error"):
-        first = next((clue for clue in clues if clue.kind == kind), None)
-        if first:
-            return first
-    return clues[-1] if clues else None
+    return Verdict(RootCause(first.rule, first.line, first.step, first.title))

@@ -94,5 +94,5 @@ def _alert_changes(was: Alert | None, alert: Alert, at: datetime, end: int) -> I
             yield end * 4 + 3, AlertClosed(alert.ended_at or at, alert)
         elif not was.open and alert.open:
             yield place, AlertOpened(alert.at, alert)
-        else:
+        elif alert.grown is None or (was.grown, was.severity) != (alert.grown, alert.severity):
             yield place, AlertUpdated(at, alert)

@@ -110,12 +110,18 @@ class StepActed(Event):
 
 @dataclass(frozen=True, slots=True)
 class DownloadMoved(Event):
-    """Progress of a transfer. `bytes` and `total` in bytes, `percent` 0 to 100; None where the line does not say."""
+    """Progress of a transfer. `bytes` and `total` in bytes, `percent` 0 to 100; None where the line does not say.
+
+    `sure` is false where the line only mentions sizes; `operation` is true for the bar of an installation.
+    """
 
     name: str
     bytes: int | None
     total: int | None
     percent: float | None
+    sure: bool = True
+    operation: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aibtui.core import events
-from aibtui.core.build import PHASES, Build, Download, LogFormat, Phase, PhaseName, State, Step
+from aibtui.core.build import PHASES, Build, LogFormat, Phase, PhaseName, State, Step
 from aibtui.core.events import Event
+from aibtui.core.sysprep import Sysprep
+from aibtui.core.transfers import Transfers
 
 _IMAGE_NAME = re.compile(r"packerImg_(\d{14})")
 _SCRIPT_CALL = re.compile(r"""^[&.]?\s*["']?(?:[^\s"']*[\\/])?([\w.-]+\.(?:ps1|cmd|bat|sh|exe|msi))\b""")
@@ -36,7 +38,8 @@ class Fold:
         self._busy = False
         self._doubted: list[Event] = []
         self._facts: dict[str, str] = {}
-        self._image_states = 0
+        self._sysprep = Sysprep()
+        self._transfers = Transfers()
 
     def apply(self, event: Event) -> None:
         """Fold one event of the log in, in the order of its lines."""
@@ -67,9 +70,9 @@ class Fold:
                 self._change_step(activity=text)
             case events.DownloadMoved():
                 self._move_download(event)
-            case events.ImageStateRead(state=state):
-                self._image_states += 1
-                self._change_step(activity=f"Sysprep: {state}, {self._image_states} so far")
+            case events.ImageStateRead(state=state) if self._phase("deprovision").state == "running":
+                self._sysprep = self._sysprep.after(state, event.at)
+                self._change_step(activity=self._sysprep.activity)
             case events.ProvisioningEnded():
                 if self.build.step and not self._busy:
                     self._close_step(event, "done")
@@ -111,6 +114,7 @@ class Fold:
                 source=_source(seen),
                 image_name=image,
                 staging_group=group,
+                vm_name=_vm_name(seen),
                 run_started_at=_digits_to_time(stamp[1]) if stamp else facts.run_started_at,
             )
         )
@@ -282,6 +286,14 @@ class Fold:
         steps = tuple(replace(step, state="skipped") if step.state == "planned" else step for step in self.build.steps)
         self._set(phases=tuple(phases), steps=steps)
 
+    def _blame_last_phase(self) -> None:
+        """Where the clean-up began before Packer said that the build failed, the phase before it is the one."""
+        phases = self.build.phases
+        reached = [place for place, phase in enumerate(phases[: PHASES.index("cleanup")]) if phase.started_at]
+        if reached and phases[reached[-1]].state == "done":
+            place = reached[-1]
+            self._set(phases=(*phases[:place], replace(phases[place], state="failed"), *phases[place + 1 :]))
+
     def _believe(self) -> None:
         doubted, self._doubted = self._doubted, []
         if doubted:
@@ -306,25 +318,11 @@ class Fold:
             self._change_step(name=called[1])
 
     def _move_download(self, event: events.DownloadMoved) -> None:
-        downloads = self.build.downloads
-        last = downloads[-1] if downloads else None
-        if last and last.name == event.name and last.total == event.total and (event.bytes or 0) >= (last.bytes or 0):
-            further = event.bytes != last.bytes or event.percent != last.percent
-            moved = replace(
-                last,
-                bytes=event.bytes,
-                percent=event.percent,
-                last_line=event.line,
-                at=event.at if further else last.at,
-            )
-            self._set(downloads=(*downloads[:-1], moved))
-        else:
-            new = Download(
-                event.name, event.bytes, event.total, event.percent, event.line, event.line, event.at, event.at
-            )
-            self._set(downloads=(*downloads, new))
-        percent = f" {event.percent:.0f} %" if event.percent is not None else ""
-        self._change_step(activity=f"{event.name}{percent}")
+        moved = self._transfers.take(event)
+        if moved:
+            self._set(downloads=self._transfers.all)
+            percent = f" {moved.percent:.0f} %" if moved.percent is not None else ""
+            self._change_step(activity=f"{moved.name}{percent}")
 
     def _change_step(self, **changes: object) -> None:
         current = self.build.step
@@ -357,6 +355,7 @@ class Fold:
             case events.BuildErrored(message=message):
                 self._close_step(event, "failed")
                 self._fail_phase(event, "failed")
+                self._blame_last_phase()
                 exit_status = _EXIT_STATUS.search(message)
                 failed = next((step for step in self.build.steps if step.state == "failed"), None)
                 if exit_status and failed:
@@ -408,6 +407,13 @@ class Fold:
 
     def _set(self, **changes: object) -> None:
         self.build = replace(self.build, **changes)  # type: ignore[arg-type]  # names of Build's own fields
+
+
+def _vm_name(seen: dict[str, str]) -> str | None:
+    """Packer names all that it makes alike; the network interface is named before the VM is."""
+    interface = seen.get("NicName", "")
+    by_interface = f"pkrvm{interface.removeprefix('pkrni')}" if interface.startswith("pkrni") else None
+    return seen.get("ComputeName") or by_interface
 
 
 def _source(seen: dict[str, str]) -> str | None:

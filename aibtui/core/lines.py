@@ -121,7 +121,7 @@ def parse_line(raw: bytes, number: int, at: datetime | None = None) -> Line:
         stream, text = ("log" if marker else "error"), text[10:]
     elif text.startswith("ui:"):
         stream, text = ("log" if marker else "ui"), text[4:]
-    elif not marker and not stamp and text.startswith(("==> ", "--> ")):
+    elif not marker and not stamp and text.startswith(("==> ", "--> ", "ERROR: ")):
         stream = "ui"
     arrow, process = False, None
     speaker = _PROCESS.match(text) if stream == "log" else None
@@ -154,7 +154,8 @@ def _stamp(match: re.Match[bytes]) -> datetime | None:
 def stamp_before(data: bytes, low: int, high: int) -> datetime | None:
     """The last stamp in `data[low:high]`, for lines that have none of their own."""
     while high > low:
-        at = max(data.rfind(b"PACKER 2", low, high), data.rfind(b"PACKER ERR 2", low, high))
+        at = data.rfind(b"PACKER 2", low, high)
+        at = max(at, data.rfind(b"PACKER ERR 2", max(at, low), high))
         if at < 0:
             return None
         match = _STAMPED.match(data, at)
@@ -186,7 +187,7 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
     Stamps never go backwards, so a part whose two ends lie closer than that is not looked into.
     """
     data = block.data
-    first = _next_stamp(data, 0)
+    first = next_stamp(data, 0)
     if first is None:
         return
     counted, line = 0, block.first_line
@@ -194,15 +195,15 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
         counted, line = first[0], line + data.count(b"\n", 0, first[0])
         yield Gap(first[0], line, since, first[1], silent=first[0] == 0)
     last_at = max(data.rfind(b"PACKER 2"), data.rfind(b"PACKER ERR 2"))
-    last = _next_stamp(data, data.rfind(b"\n", 0, last_at) + 1)
+    last = next_stamp(data, data.rfind(b"\n", 0, last_at) + 1)
     parts = [(first, last)] if last else []
     while parts:
         low, high = parts.pop()
         if low[0] >= high[0] or high[1] - low[1] < at_least:
             continue
-        middle = _next_stamp(data, data.find(b"\n", (low[0] + high[0]) // 2) + 1)
+        middle = next_stamp(data, data.find(b"\n", (low[0] + high[0]) // 2) + 1)
         if middle is None or middle[0] >= high[0]:
-            middle = _next_stamp(data, data.find(b"\n", low[0]) + 1)
+            middle = next_stamp(data, data.find(b"\n", low[0]) + 1)
         if middle is None or middle[0] >= high[0]:
             between = data.count(b"\n", low[0], high[0])
             counted, line = high[0], line + data.count(b"\n", counted, high[0])
@@ -211,10 +212,10 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
             parts += [(middle, high), (low, middle)]
 
 
-def _next_stamp(data: bytes, position: int) -> tuple[int, datetime] | None:
-    """The first line at or after `position` (a line's start) that has a stamp: (its start, the stamp)."""
+def next_stamp(data: bytes, position: int, until: int | None = None) -> tuple[int, datetime] | None:
+    """The first line from `position` (a line's start) to `until` that has a stamp: (its start, the stamp)."""
     while True:
-        match = _STAMPED.search(data, position)
+        match = _STAMPED.search(data, position, len(data) if until is None else until)
         if match is None:
             return None
         found = _stamp(match)

@@ -7,22 +7,29 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aibtui.core import cause, packer
+from aibtui.core import arm_error, cause, packer
 from aibtui.core.alerts import Alerts, moment_of
+from aibtui.core.arm_error import ArmErrors
 from aibtui.core.build import Build, LogFormat, Output
-from aibtui.core.cause import Clues
 from aibtui.core.changes import changes_between
+from aibtui.core.clues import Clues
+from aibtui.core.events import DownloadMoved
 from aibtui.core.fold import Fold
-from aibtui.core.lines import Block, Gap, Line, Lines, gaps, parse_line, stamp_before
+from aibtui.core.lines import Block, Gap, Line, Lines, gaps, next_stamp, parse_line, stamp_before
 from aibtui.core.polls import Chunk, Poll, Status
+from aibtui.core.pulse import Pulse, Sampler
 from aibtui.core.rulebook import Rule
 from aibtui.core.runstate import lay_over
 from aibtui.core.scan import Scanner
+from aibtui.core.task import Said, Task
+from aibtui.core.tempo import Pace
 from aibtui.core.transport import Sight
 from aibtui.core.updates import Alert, LogReplaced, Update
 
 _LOG = "customization.log"
+_TASK_LOG = "devops.log"
 _TICK = timedelta(seconds=30)
+_JUDGE_EVERY = timedelta(seconds=10)
 _LONGEST_RUN = timedelta(hours=24)
 
 
@@ -31,7 +38,8 @@ class Monitor:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
-        self._scanner = Scanner((*packer.NEEDLES, *cause.NEEDLES, *Alerts.needles(self._rules)))
+        self._scanner = _scanner(self._rules)
+        self._task = Task()
         self._statuses: list[tuple[datetime, Status]] = []
         self._sight = Sight()
         self._generation = 0
@@ -43,10 +51,21 @@ class Monitor:
         self._fold = Fold()
         self._alerts = Alerts(self._rules)
         self._clues = Clues()
+        self._arm_errors = ArmErrors()
         self._bytes = 0
         self._output: Output | None = None
         self._clock: datetime | None = None
         self._arrived_at: datetime | None = None
+        self._pace = Pace()
+        self._sampler, self._pulse = Sampler(), Pulse()
+        self._judged_at: dict[str, datetime] = {}
+        self._drift = timedelta()
+
+    def use(self, rules: Iterable[Rule]) -> None:
+        """Other rules from the next look on; what was raised stays."""
+        self._rules = tuple(rules)
+        self._scanner = _scanner(self._rules)
+        self._alerts.use(self._rules)
 
     def feed(self, poll: Poll) -> Update:
         """Digest one look."""
@@ -54,6 +73,8 @@ class Monitor:
         if poll.status:
             self._take_status(poll.status, poll.at)
         for chunk in poll.chunks:
+            if chunk.log == _TASK_LOG:
+                self._hear(self._task.feed(chunk.data), poll.at)
             if chunk.log != _LOG:
                 continue
             if chunk.generation > self._generation:
@@ -66,10 +87,13 @@ class Monitor:
             last = self._lines.finish()
             if last:
                 self._read(last)
+            self._hear(self._task.finish(), poll.at)
         self._pass_time(poll)
+        self._miss_log(poll)
         build = self._build()
         transport = self._sight.look(poll, build)
-        alerts = self._alerts.all
+        verdict = cause.judge(build, self._alerts.all, self._clues)
+        alerts = verdict.proves(self._alerts.all) if verdict else self._alerts.all
         before = self._shown
         known = before if before and not replaced else None
         update = Update(
@@ -89,16 +113,26 @@ class Monitor:
                 ),
             ),
             transport=transport,
-            root_cause=cause.root_cause(build, alerts, self._clues.all),
+            root_cause=arm_error.root_cause(build, alerts, self._arm_errors) or (verdict.cause if verdict else None),
             generation=self._generation,
             ended=poll.ended,
+            tempo=self._pace.tempo(build, self._log_now(poll)),
         )
         self._shown = update
         return update
 
     def _build(self) -> Build:
-        seen = replace(self._fold.build, bytes=self._bytes, lines=self._lines.count, output=self._output)
+        read = (self._bytes, self._lines.count) if self._bytes else (self._task.bytes, self._task.lines)
+        seen = replace(self._fold.build, bytes=read[0], lines=read[1], output=self._output)
         return lay_over(seen, self._statuses)
+
+    def _miss_log(self, poll: Poll) -> None:
+        """A run that failed and has no log: it ended before Packer began, or the log went with the staging group."""
+        status = self._statuses[-1][1] if self._statuses else None
+        failed = status is not None and status.run_state == "Failed" and self._bytes == 0
+        missing = any(told.target == "log" and told.kind in ("not-found", "gone") for told in poll.troubles)
+        if failed and missing and not any(alert.rule == "log-absent" for alert in self._alerts.all):
+            self._alerts.note(_log_absent(poll.at))
 
     def _take_status(self, status: Status, at: datetime) -> None:
         known = self._statuses[-1][1] if self._statuses else None
@@ -113,10 +147,24 @@ class Monitor:
             self._statuses.append((at, status))
         self._fold.build = replace(self._fold.build, status=status)
 
+    def _hear(self, said: Iterable[Said], at: datetime) -> None:
+        """What a pipeline's task prints: its own lines, and what the service told it."""
+        for one in said:
+            now = moment_of(self._fold.build, one.line.at or at)
+            if one.place:
+                self._alerts.see_text(one.place, one.quoted, now, one.line)
+            self._alerts.see_line(one.line, now, "devops")
+        if self._task.status and self._task.status != (self._statuses[-1][1] if self._statuses else None):
+            self._take_status(self._task.status, at)
+
     def _take(self, chunk: Chunk, at: datetime) -> None:
         first = self._bytes == 0
         self._bytes += len(chunk.data)
         block = self._lines.feed(chunk.data)
+        if self._fold.build.format == "g1" and self._clock and self._arrived_at:
+            # The oldest format stamps nothing that a script prints, so the time of arrival stands in.
+            stamped = block is not None and next_stamp(block.data, 0) is not None
+            self._drift = timedelta() if stamped else self._drift + max(at - self._arrived_at, timedelta())
         if block:
             self._read(block)
         # A log that we find already written was silent before we came; later, silence is counted from the arrival.
@@ -129,24 +177,48 @@ class Monitor:
         over = poll.ended or build.log_done or (build.status is not None and build.status.terminal)
         if over or self._clock is None or self._arrived_at is None:
             return
-        now = self._clock + max(poll.at - self._arrived_at, timedelta())
-        self._alerts.tick(moment_of(build, now), self._seen(build), self._clock)
+        came = self._clock + self._drift
+        now = came + max(poll.at - self._arrived_at, timedelta())
+        self._tick(now, self._seen(build), came)
+
+    def _tick(self, at: datetime, build: Build, quiet_since: datetime | None) -> None:
+        now = moment_of(build, at)
+        self._alerts.tick(now, build, quiet_since)
+        self._alerts.see_beat(now, self._pulse)
+
+    def _log_now(self, poll: Poll) -> datetime | None:
+        """The log's own time at a look: its last stamp, and what has passed since its last bytes came."""
+        if self._clock is None or self._arrived_at is None:
+            return None
+        return self._clock + max(poll.at - self._arrived_at, timedelta())
 
     def _seen(self, build: Build) -> Build:
         return replace(build, lines=self._lines.count, output=self._output)
 
     def _read(self, block: Block) -> None:
         self._tell_format(block.data)
+        self._clues.go_on(block)
+        self._pace.read(block)
         if block.first_line == 1:
             first_end = block.data.find(b"\n")
             self._fold.begin(parse_line(block.data[: first_end if first_end >= 0 else None], 1).at)
-        leaps: Iterable[tuple[int, Gap | Line]] = ((gap.position, gap) for gap in gaps(block, self._clock, _TICK))
+        if self._clock is None:
+            first = next_stamp(block.data, 0)  # the first line may have none
+            self._fold.clock(first[1] if first else None)
+        leaps: Iterable[tuple[int, Gap | tuple[Line, bool]]] = (
+            (gap.position, gap) for gap in gaps(block, self._clock, _TICK)
+        )
+        found_lines = ((offset, (line, True)) for offset, line in self._scanner.lines(block))
+        arrived = self._clock + self._drift if self._clock and self._fold.build.format == "g1" else None
+        samples = ((offset, (line, False)) for offset, line in self._sampler.lines(block, arrived))
         # At one position the leap comes first: its line was written when the time had passed.
-        for offset, found in heapq.merge(leaps, self._scanner.lines(block), key=lambda item: item[0]):
+        for offset, found in heapq.merge(leaps, found_lines, samples, key=lambda item: item[0]):
             if isinstance(found, Gap):
                 self._cross(found, block)
+            elif found[1]:
+                self._see(found[0], block, offset)
             else:
-                self._see(found, block, offset)
+                self._beat(found[0])
         newest = stamp_before(block.data, 0, len(block.data))
         if newest is not None and (self._clock is None or newest > self._clock):
             self._clock = newest
@@ -159,7 +231,7 @@ class Monitor:
         seen = replace(self._seen(self._fold.build), lines=gap.line - 1)
         at = gap.since
         while (at := at + _TICK) < gap.until:
-            self._alerts.tick(moment_of(self._fold.build, at), seen, gap.since if gap.silent else None)
+            self._tick(at, seen, gap.since if gap.silent else None)
         self._clock = gap.until
 
     def _see(self, line: Line, block: Block, offset: int) -> None:
@@ -169,7 +241,11 @@ class Monitor:
         if line.operation_id and before.facts.operation_id is None:
             facts = replace(before.facts, operation_id=line.operation_id)
             self._fold.build = before = replace(before, facts=facts)
+        transferred = False
         for event in packer.read(line):
+            if isinstance(event, DownloadMoved):
+                transferred = True
+                event = replace(event, at=event.at + self._drift if event.at else None)
             self._fold.apply(event)
         build = self._fold.build
         now = moment_of(build, line.at) if line.at else None
@@ -177,11 +253,33 @@ class Monitor:
             return
         if (before.step and before.step.index) != (build.step and build.step.index):
             self._alerts.leave_step(now)
-        self._alerts.see_line(line, now)
+            self._pulse = Pulse()
+        if transferred and self._due("transfer", now.at):
+            self._alerts.see_transfer(replace(now, at=now.at + self._drift), self._seen(build))
+        if not _told_to_stop(before):
+            self._alerts.see_line(line, now)
         failed = build.step is not None and build.step.state == "failed"
         if failed or build.outcome == "failed":
             self._alerts.fail(now)
         self._clues.see(line, block, offset, build.step)
+        self._arm_errors.see(line, build)
+
+    def _beat(self, line: Line) -> None:
+        """A line of the sample: what a running step prints."""
+        step = self._fold.build.step
+        if step is None or step.state != "running" or line.at is None:
+            return
+        self._pulse.beat(line)
+        self._alerts.see_output(line.at)
+        if self._due("beat", line.at):
+            self._alerts.see_beat(moment_of(self._fold.build, line.at), self._pulse)
+
+    def _due(self, what: str, at: datetime) -> bool:
+        """Whether what lines show over time is to be judged again; for every line it would cost too much."""
+        if what in self._judged_at and at - self._judged_at[what] < _JUDGE_EVERY:
+            return False
+        self._judged_at[what] = at
+        return True
 
     def _tell_format(self, data: bytes) -> None:
         known = self._fold.build.format
@@ -211,6 +309,27 @@ class Monitor:
                 self._output = Output(number, line.at or self._clock, line.text.strip())
                 return
             end, number = start, number - 1
+
+
+def _scanner(rules: Iterable[Rule]) -> Scanner:
+    return Scanner((*packer.NEEDLES, *cause.NEEDLES, *arm_error.NEEDLES, *Alerts.needles(rules)))
+
+
+def _told_to_stop(build: Build) -> bool:
+    """Whether Packer was stopped from outside for a known reason: what it still says then is no reason of its own."""
+    canceled = build.status is not None and build.status.run_state in ("Canceling", "Canceled")
+    return build.outcome == "stopped" and (build.probably_timed_out or canceled)
+
+
+def _log_absent(at: datetime) -> Alert:
+    return Alert(
+        rule="log-absent",
+        severity="info",
+        title="There is no log of this run",
+        cause="The run failed before Packer began, or the staging group was deleted before the log could be read.",
+        remedy="Look at the run's message: it is all that the service says of this failure.",
+        at=at,
+    )
 
 
 def _log_replaced(at: datetime, generation: int) -> Alert:

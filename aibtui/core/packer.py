@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from aibtui.core import events
+from aibtui.core import events, transfers
 from aibtui.core.build import PhaseName
 from aibtui.core.events import Event
 from aibtui.core.lines import Line
@@ -87,24 +87,6 @@ def _plain_step(kind: str) -> Callable[[Line, re.Match[str]], Event]:
     return lambda line, _: events.StepHeadlined(line.number, line.at, kind)
 
 
-_UNITS = {"": 1, "K": 1, "M": 2, "G": 3, "T": 4}
-
-
-def size_in_bytes(number: str, unit: str) -> int:
-    """`12.5`, `MB` -> bytes. Decimal and binary units are told apart by the `i`; a bare B is bytes."""
-    value = float(number.replace(",", ""))
-    letter = unit[:1].upper() if unit[:1].upper() in "KMGT" else ""
-    base = 1024 if "i" in unit.lower() else 1000
-    return round(value * base ** _UNITS[letter]) if letter else round(value)
-
-
-def _download(line: Line, match: re.Match[str]) -> Event:
-    done = size_in_bytes(match["done"], match["done_unit"])
-    total = size_in_bytes(match["total"], match["total_unit"])
-    percent = float(match["percent"]) if match["percent"] else (round(100 * done / total, 2) if total else None)
-    return events.DownloadMoved(line.number, line.at, (match["name"] or "download").strip(), done, total, percent)
-
-
 _FACTS = (
     "ImagePublisher|ImageOffer|ImageSku|ImageVersion|VMSize|OSType|ManagedImageName|BuildResourceGroupName"
     "|TempResourceGroupName|SharedImageGallery\\w*"
@@ -146,6 +128,12 @@ PATTERNS: tuple[Row, ...] = (
         "-> ResourceGroupName",
         "builder",
         r" ?-> (?P<name>ResourceGroupName) *: '(?P<value>.*)'",
+        lambda line, m: events.FactStated(line.number, line.at, m["name"], m["value"]),
+    ),
+    _row(
+        "-> (?:NicName|ComputeName) ",
+        "builder",
+        r" ?-> (?P<name>NicName|ComputeName) *: '(?P<value>pkr[a-z0-9]+)'",
         lambda line, m: events.FactStated(line.number, line.at, m["name"], m["value"]),
     ),
     # Phases.
@@ -276,13 +264,7 @@ PATTERNS: tuple[Row, ...] = (
         r"(?P<state>IMAGE_STATE_[A-Z_]+)\s*$",
         lambda line, m: events.ImageStateRead(line.number, line.at, m["state"]),
     ),
-    _row(
-        r"[0-9] ?[KMGTkmgt]?i?B ?/ ?[0-9.,]+ ?[KMGTkmgt]?i?B",
-        "any",
-        r"\s*(?P<name>\S.*?\S|\S)?[\s|]*?\b(?P<done>\d[\d.,]*) ?(?P<done_unit>[KMGTkmgt]?i?B) ?/ ?(?P<total>\d[\d.,]*) ?"
-        r"(?P<total_unit>[KMGTkmgt]?i?B)(?:\s+(?P<percent>\d+(?:\.\d+)?) ?%)?",
-        _download,
-    ),
+    _row(transfers.NEEDLE, "any", "", lambda line, _: transfers.read(line)),
     # Endings.
     _row(
         "Build '[^']*' finished",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-LogName = Literal["customization.log", "validation.log", "container.log"]
+LogName = Literal["customization.log", "validation.log", "container.log", "devops.log"]
 
 TERMINAL_RUN_STATES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Canceled"})
 

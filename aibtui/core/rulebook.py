@@ -1,25 +1,28 @@
 """Rules are rows of TOML. Compiles rule files into Rules and refuses, with file and rule, what could not work.
 
 A rule has one condition: `match` (a line), `sequence` (all parts within a step or a time), `repeat` (again and again
-without an unlocking line), `silence` (no output), `stall` (a transfer that does not come further) or `status` (a state
-that lasts). There is no language for expressions; what the six cannot say is code.
+without an unlocking line), `silence` (no output), `stall` (a transfer that does not come further), `loop` (the same few
+lines, whatever they say) or `status` (a state that lasts). There is no language for expressions; what these cannot say
+is code.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
 import re2
 
+from aibtui.core.build import PHASES
 from aibtui.core.updates import Severity
 
 Where = Literal["output", "packer", "debug", "raw", "message", "provisioning", "devops"]
 LOG_PLACES: frozenset[str] = frozenset({"output", "packer", "debug", "raw"})
+LINE_PLACES = LOG_PLACES | {"devops"}
 DOCS = "https://learn.microsoft.com/azure/virtual-machines/linux/image-builder-troubleshoot"
 
 
@@ -32,7 +35,7 @@ class Pattern:
     """One regular expression in RE2's syntax, case ignored, and its source."""
 
     source: str
-    regex: Any
+    regex: Any = field(compare=False)
 
     def find(self, text: str) -> dict[str, str | None] | None:
         """The named groups where it is found in `text`, else None."""
@@ -49,10 +52,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """All parts, in this order, within one step, or within `within`."""
+    """All parts, in this order or in any, within one step, or within `within`."""
 
     parts: tuple[Pattern, ...]
     within: timedelta | None
+    any_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +86,55 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """No line for that long; `last` must have been found in the last line of output, where it is given."""
+    """No line for that long, which may differ by the step's type; `last` must have been found in the last line of
+    output, where it is given."""
 
     over: timedelta
     last: Pattern | None
+    by_step: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A transfer that is for `over` below a tenth of its own earlier rate, or that will end after the time-out."""
+
+    over: timedelta
+    title: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A transfer that has not come further for that long."""
+    """A transfer that has not come further for that long, or is slow."""
+
+    over: timedelta
+    slow: Slow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The same few lines of output over and over, for that long."""
 
     over: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """A run state or provisioning state that lasts."""
+    """A run state or provisioning state that lasts, or a run state with its sub-state: `Failed Validating`."""
 
     state: str
     over: timedelta
 
 
-Condition = Match | Succession | Repeat | Silence | Stall | Lasting
+Condition = Match | Succession | Repeat | Silence | Stall | Loop | Lasting
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row. `likely` makes an error of a warning once its step or the build fails. `large_vm_remedy` is the remedy
-    where the build VM has 8 cores or more. `steps` and `phases` narrow where in the run it may hold; empty is anywhere.
+    where the build VM has 8 cores or more, `step_remedies` has others by the type of the step. `steps` and `phases` narrow where in the run it may hold; empty is anywhere.
+    `meanings` explains the values of a named group: `{code}` has its sentence in `{code_meaning}`. `leads_to` is the id
+    of what this brings about: where both are there, both are errors, and the other names this one.
     """
 
     id: str
@@ -121,10 +146,13 @@ class Rule:
     where: frozenset[str]
     doc: str | None = None
     large_vm_remedy: str | None = None
+    step_remedies: Mapping[str, str] = field(default_factory=dict)
     likely: bool = False
     steps: frozenset[str] = frozenset()
     phases: frozenset[str] = frozenset()
     unless: Pattern | None = None
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    leads_to: str | None = None
     samples: tuple[Any, ...] = ()
     others: tuple[Any, ...] = ()
     file: str = ""
@@ -135,7 +163,7 @@ class Rule:
         match self.condition:
             case Match(pattern):
                 return (pattern,)
-            case Succession(parts):
+            case Succession(parts=parts):
                 return parts
             case Repeat(stages, until, after, _):
                 return (*(stage.pattern for stage in stages), *(p for p in (until, after) if p))
@@ -144,13 +172,20 @@ class Rule:
 
 
 _NEEDED = frozenset({"id", "severity", "title", "cause", "remedy"})
-_CONDITIONS = frozenset({"match", "sequence", "repeat", "silence", "stall", "status"})
+_CONDITIONS = frozenset({"match", "sequence", "repeat", "silence", "stall", "loop", "status"})
 _OTHER_KEYS = frozenset(
     {"where", "doc", "large_vm_remedy", "likely", "steps", "phases", "unless", "samples", "others", "within", "until"}
-    | {"after", "beat", "over", "last"}
+    | {"any_order", "leads_to", "meanings", "after", "beat", "over", "last", "slow", "step_remedies"}
 )
+_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(("id", "title", "cause", "remedy", "doc", "large_vm_remedy"), str),
+    **dict.fromkeys(("steps", "phases", "samples", "others"), list),
+    "likely": bool,
+}
 _DURATION = re.compile(r"(\d+)([smh])")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_HEAD = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
+_ID_LINE = re.compile(r"^[ \t]*id[ \t]*=", re.MULTILINE)
 _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 
 
@@ -163,20 +198,30 @@ def parse_duration(text: str) -> timedelta:
 
 
 def compile_rules(text: str, file: str) -> tuple[Rule, ...]:
-    """The rules of one file, given as its text. Raises RuleError with the file and the rule."""
+    """The rules of one file, given as its text. Raises RuleError with the file, the line and the rule."""
     try:
-        tables = tomllib.loads(text).get("rule", [])
+        whole = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RuleError(f"{file}: {error}") from error
-    if not isinstance(tables, list):
-        raise RuleError(f"{file}: rules are tables headed [[rule]]")
-    rules = tuple(_compile(table, file) for table in tables)
-    seen: set[str] = set()
-    for rule in rules:
-        if rule.id in seen:
-            raise RuleError(f"{file}: rule {rule.id!r} stands there twice")
-        seen.add(rule.id)
-    return rules
+    tables = whole.get("rule", [])
+    if whole.keys() - {"rule"} or not isinstance(tables, list) or not all(isinstance(row, dict) for row in tables):
+        raise RuleError(f"{file}: a rule file holds tables headed [[rule]], and nothing besides")
+    rules: dict[str, Rule] = {}
+    for place, table in enumerate(tables):
+        where = f"{file}, line {_line_of(text, place)}"
+        rule = _compile(table, file, f"{where}: rule {table.get('id', '?')!r}")
+        if rule.id in rules:
+            raise RuleError(f"{where}: rule {rule.id!r} stands there twice")
+        rules[rule.id] = rule
+    return tuple(rules.values())
+
+
+def _line_of(text: str, place: int) -> int:
+    """The line of the id of the rule at `place`, from 0; that of its head where it has no id."""
+    heads = [head.start() for head in _HEAD.finditer(text)]
+    head, *following = heads[place:] or [0]
+    named = _ID_LINE.search(text, head, following[0] if following else len(text))
+    return text.count("\n", 0, named.start() if named else head) + 1
 
 
 def lay_over(base: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
@@ -190,21 +235,36 @@ def needle(pattern: Pattern) -> str:
     return f"(?i:{_NAMED_GROUP.sub('(?:', pattern.source.removeprefix('^').removesuffix('$'))})"
 
 
-def _compile(table: Mapping[str, Any], file: str) -> Rule:
-    name = f"{file}: rule {table.get('id', '?')!r}"
+def any_of(patterns: Iterable[Pattern]) -> Pattern | None:
+    """One pattern that is found wherever one of these is; None for none of them."""
+    source = "|".join(dict.fromkeys(needle(pattern) for pattern in patterns))
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 256 << 20
+    return Pattern(source, re2.compile(source, options)) if source else None
+
+
+def _compile(table: Mapping[str, Any], file: str, name: str) -> Rule:
     kinds = sorted(_CONDITIONS & set(table))
     complaints = [f"unknown key {key!r}" for key in sorted(set(table) - _NEEDED - _CONDITIONS - _OTHER_KEYS)]
     complaints += [f"no {key!r}" for key in sorted(_NEEDED - set(table))]
     if len(kinds) != 1:
         complaints.append(f"it needs one condition of {', '.join(sorted(_CONDITIONS))}, and has {kinds or 'none'}")
+    complaints += [
+        f"{key!r} is not a {kind.__name__}"
+        for key, kind in _TYPES.items()
+        if not isinstance(table.get(key, kind()), kind)
+    ]
     if complaints:
         raise RuleError(f"{name}: {'; '.join(complaints)}")
     where = table.get("where", "output")
-    places = frozenset([where] if isinstance(where, str) else where)
+    places = frozenset([where] if isinstance(where, str) else map(str, where if isinstance(where, list) else [where]))
     if table["severity"] not in get_args(Severity):
         raise RuleError(f"{name}: severity {table['severity']!r} is none of {', '.join(get_args(Severity))}")
     if places - set(get_args(Where)):
         raise RuleError(f"{name}: where {sorted(places)} is not all of {', '.join(get_args(Where))}")
+    if unknown := set(map(str, table.get("phases", ()))) - set(PHASES):
+        raise RuleError(f"{name}: {sorted(unknown)[0]!r} is no phase; there are {', '.join(PHASES)}")
     if not _ID.fullmatch(table["id"]):
         raise RuleError(f"{name}: an id is of small letters, digits and single hyphens")
     try:
@@ -218,15 +278,21 @@ def _compile(table: Mapping[str, Any], file: str) -> Rule:
             where=places,
             doc=_link(table.get("doc")),
             large_vm_remedy=table.get("large_vm_remedy"),
+            step_remedies=dict(table.get("step_remedies", {})),
             likely=table.get("likely", False),
             steps=frozenset(table.get("steps", ())),
             phases=frozenset(table.get("phases", ())),
             unless=_pattern(table["unless"]) if "unless" in table else None,
+            meanings={
+                group: {value.lower(): sentence for value, sentence in sentences.items()}
+                for group, sentences in table.get("meanings", {}).items()
+            },
+            leads_to=table.get("leads_to"),
             samples=tuple(table.get("samples", ())),
             others=tuple(table.get("others", ())),
             file=file,
         )
-    except (ValueError, KeyError, TypeError, re2.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, re2.error) as error:
         raise RuleError(f"{name}: {_reason(error)}") from error
 
 
@@ -238,7 +304,9 @@ def _condition(kind: str, table: Mapping[str, Any]) -> Condition:
         case "sequence":
             within = table.get("within", "step")
             return Succession(
-                tuple(_pattern(part) for part in value), None if within == "step" else parse_duration(within)
+                tuple(_pattern(part) for part in value),
+                None if within == "step" else parse_duration(within),
+                bool(table.get("any_order", False)),
             )
         case "repeat":
             rows = [value] if isinstance(value, dict) else value
@@ -246,9 +314,17 @@ def _condition(kind: str, table: Mapping[str, Any]) -> Condition:
             beat = parse_duration(table.get("beat", "0s"))
             return Repeat(stages, _optional(table, "until"), _optional(table, "after"), beat)
         case "silence":
-            return Silence(parse_duration(value), _optional(table, "last"))
+            spans = {kind: parse_duration(text) for kind, text in (value if isinstance(value, dict) else {}).items()}
+            over = spans.pop("other") if spans else parse_duration(value)
+            return Silence(over, _optional(table, "last"), spans)
         case "stall":
-            return Stall(parse_duration(value))
+            slow = table.get("slow")
+            return Stall(
+                parse_duration(value),
+                Slow(parse_duration(slow["over"]), slow["title"], slow["cause"]) if slow else None,
+            )
+        case "loop":
+            return Loop(parse_duration(value))
         case _:
             return Lasting(value, parse_duration(table["over"]))
 
@@ -257,6 +333,8 @@ def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
     unknown = set(row) - {"match", "over", "times", "severity", "title", "cause"}
     if unknown:
         raise ValueError(f"unknown key {sorted(unknown)[0]!r} in repeat")
+    if row.get("severity", severity) not in get_args(Severity):
+        raise ValueError(f"severity {row['severity']!r} is none of {', '.join(get_args(Severity))}")
     return Stage(
         _pattern(row["match"]),
         parse_duration(row.get("over", "0s")),

@@ -22,8 +22,11 @@ def outcome_of(status: Status | None, by_log: Outcome) -> Outcome:
     >>> outcome_of(Status(run_state="Failed"), "succeeded")
     'failed'
     """
-    if status is None or status.run_state is None or status.deleted:
+    if status is None or status.deleted:
         return by_log
+    if status.run_state is None:
+        never_ran = status.started_at is None and by_log == "running"
+        return "failed" if never_ran and status.provisioning_state in ("Failed", "Canceled") else by_log
     match status.run_state:
         case "Succeeded":
             return "succeeded"

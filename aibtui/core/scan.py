@@ -33,10 +33,9 @@ class Scanner:
         """
         data = block.data
         done, counted, number = 0, 0, block.first_line
-        for match in self._pattern.finditer(data):
+        # One hit is enough: each search begins where the last line ended.
+        while match := self._pattern.search(data, done):
             found = match.start()
-            if found < done:
-                continue
             start = data.rfind(b"\n", 0, found) + 1
             end = data.find(b"\n", found)
             end = len(data) if end < 0 else end

@@ -10,7 +10,8 @@ from aibtui.core.alerts import Alerts, Moment
 from aibtui.core.build import Build, Download, Output, Step
 from aibtui.core.lines import Line
 from aibtui.core.polls import Status
-from aibtui.core.rulebook import LOG_PLACES, Lasting, Rule, Silence, Stall, parse_duration
+from aibtui.core.pulse import Pulse
+from aibtui.core.rulebook import LINE_PLACES, Lasting, Loop, Rule, Silence, Stall, parse_duration
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _TICK = timedelta(seconds=30)
@@ -25,11 +26,15 @@ def raises(rule: Rule, sample: Any) -> bool:
     if isinstance(rule.condition, Silence | Stall | Lasting):
         _let_pass(alerts, rule, sample)
         return bool(alerts.all)
-    place = next((place for place in ("output", "packer", "raw", "debug") if place in rule.where), None)
+    place = next((place for place in ("output", "packer", "raw", "debug", "devops") if place in rule.where), None)
+    pulse = Pulse()
     for at, number, text in _lines(sample):
         now = _moment(rule, at)
-        if place in LOG_PLACES:
-            alerts.see_line(_line(place, number, at, text), now)
+        if isinstance(rule.condition, Loop):
+            pulse.beat(_line(place, number, at, text))
+            alerts.see_beat(now, pulse)
+        elif place in LINE_PLACES:
+            alerts.see_line(_line(place, number, at, text), now, place)
         else:
             alerts.see_text(sorted(rule.where)[0], text, now)
     return bool(alerts.all)
@@ -80,5 +85,6 @@ def _let_pass(alerts: Alerts, rule: Rule, sample: Any) -> None:
         now = _moment(rule, at)
         alerts.tick(now, build, _START)
         if "state" in sample:
-            alerts.see_status(Status(run_state=sample["state"], provisioning_state=sample["state"]), now)
+            state, _, sub_state = sample["state"].partition(" ")
+            alerts.see_status(Status(run_state=state, sub_state=sub_state or None, provisioning_state=state), now)
         at += _TICK

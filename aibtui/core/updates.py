@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from aibtui.core.build import Build, Phase, Step
+from aibtui.core.tempo import Tempo
 
 TransportState = Literal["live", "quiet", "blind", "waiting", "log-done", "status-only", "ended"]
 Severity = Literal["error", "warning", "info"]
@@ -42,7 +43,8 @@ class Alert:
     """One finding: what was seen, since when, why it matters, what to do.
 
     `line` is the first line of the condition, None when no log line carries it. `count` is the number of matches.
-    `ended_at` is set when the condition no longer holds; `step` is the index of the step that ran.
+    `ended_at` is set when the condition no longer holds; `step` is the index of the step that ran. `grown` belongs to
+    a condition of time: it is one more each time it has lasted twice as long, and only then is there something to tell.
     """
 
     rule: str
@@ -57,6 +59,7 @@ class Alert:
     evidence: tuple[Evidence, ...] = ()
     step: int | None = None
     ended_at: datetime | None = None
+    grown: int | None = None
 
     @property
     def open(self) -> bool:
@@ -185,3 +188,4 @@ class Update:
     root_cause: RootCause | None = None
     generation: int = 0
     ended: bool = False
+    tempo: Tempo = Tempo()

@@ -37,6 +37,19 @@ _WINDOWS_INLINE = (
     'a Customizer in the Template."}',
     r"c:\DeprovisioningScript.ps1",
 )
+_WINDOWS_MISSING = (
+    r"Deprovisioning script [c:\DeprovisioningScript.ps1] could not be found. Image build may fail or the VM created "
+    "from the Image may not boot. Please make sure the deprovisioning script is not accidentally deleted by a "
+    "Customizer in the Template.",
+    r"c:\DeprovisioningScript.ps1 : The term 'c:\DeprovisioningScript.ps1' is not recognized as the name of a cmdlet,",
+    "function, script file, or operable program. Check the spelling of the name, or if a path was included, verify",
+    "that the path is correct and try again.",
+    r"At {script}:2 char:1",
+    r"+ c:\DeprovisioningScript.ps1",
+    "+ ~~~~~~~~~~~~~~~~~~~~~~~~~~~",
+    r"    + CategoryInfo          : ObjectNotFound: (c:\DeprovisioningScript.ps1:String) [], CommandNotFoundException",
+    "    + FullyQualifiedErrorId : CommandNotFoundException",
+)
 _SERVICES = ("RdAgent", "WindowsAzureTelemetryService", "WindowsAzureGuestAgent")
 _WAAGENT = (
     "/usr/sbin/waagent -force -deprovision+user && export HISTSIZE=0 && sync",
@@ -81,6 +94,9 @@ def run(teller: Teller) -> Iterator[Record]:
 
 
 def _sysprep(course: Deprovision) -> Iterator[Beat]:
+    if course.script_missing:
+        yield Beat(lines=_WINDOWS_MISSING)
+        return
     yield Beat(lines=tuple(line.replace("{", "{{") for line in _WINDOWS_SCRIPT))
     for service in _SERVICES:
         yield Beat(lines=(f">>> Waiting for GA Service ({service}) to start ...",), over="1s")
@@ -101,9 +117,8 @@ def _sysprep(course: Deprovision) -> Iterator[Beat]:
     if course.complete:
         yield Beat(lines=("IMAGE_STATE_COMPLETE",), times=course.complete, every=_SYSPREP_LOOKS)
     times = max(1, round(course.undeployable / looks))
-    undeployable = ("IMAGE_STATE_UNDEPLOYABLE",)
     if course.endless:
-        yield Beat(lines=undeployable, forever=True, every=_SYSPREP_LOOKS)
+        yield Beat(lines=(f"IMAGE_STATE_{course.stays}",), forever=True, every=_SYSPREP_LOOKS)
     else:
-        yield Beat(lines=undeployable, times=times, every=_SYSPREP_LOOKS)
+        yield Beat(lines=("IMAGE_STATE_UNDEPLOYABLE",), times=times, every=_SYSPREP_LOOKS)
         yield Beat(lines=("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", ">>> Sysprep complete ..."), over="1s")

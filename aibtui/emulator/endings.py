@@ -52,7 +52,19 @@ def _deleted(teller: Teller, kind: str, name: str, seconds: float, shown: str = 
 
 
 def clean_up(teller: Teller) -> Iterator[Record]:
-    """The builder deletes what it made; about a minute."""
+    """The builder deletes what it made; about a minute. A deployment that ARM refused made nothing."""
+    refused = teller.scenario.deploy_error
+    if refused is None:
+        yield from _delete_machine(teller)
+    if teller.scenario.os == "Windows" and (refused is None or refused.of == "vm"):
+        if not teller.dialect.split:
+            yield teller.say("\nDeleting KeyVault created during build")
+        yield from _deleted(teller, "Microsoft.KeyVault/vaults", teller.vault, 2.0)
+        yield from _forget_deployment(teller, teller.vault_deployment)
+    yield teller.say("\nThe resource group was not created by Packer, not deleting ...")
+
+
+def _delete_machine(teller: Teller) -> Iterator[Record]:
     yield _clean_up_headline(teller)
     yield teller.request("GET", f"/providers/Microsoft.Compute/virtualMachines/{teller.computer}")
     yield teller.request("GET", f"/deployments/{teller.deployment}/operations")
@@ -61,12 +73,6 @@ def clean_up(teller: Teller) -> Iterator[Record]:
     disk = f"{teller.group_path}/providers/Microsoft.Compute/disks/{teller.disk}"
     yield from _deleted(teller, "Microsoft.Compute/disks", teller.disk, 10.2, shown=disk)
     yield from _forget_deployment(teller, teller.deployment)
-    if teller.scenario.os == "Windows":
-        if not teller.dialect.split:
-            yield teller.say("\nDeleting KeyVault created during build")
-        yield from _deleted(teller, "Microsoft.KeyVault/vaults", teller.vault, 2.0)
-        yield from _forget_deployment(teller, teller.vault_deployment)
-    yield teller.say("\nThe resource group was not created by Packer, not deleting ...")
 
 
 def _clean_up_headline(teller: Teller) -> Record:

@@ -240,6 +240,9 @@ def _restart(teller: Teller, step: Step, index: int) -> Iterator[Record]:
     yield teller.log(plugin, "Reboot already in progress, waiting...")
     teller.wait(10.0)
     yield teller.log(plugin, "Check if machine is rebooting...")
+    if step.fails:
+        yield from _restart_refused(teller, test, minutes, step)
+        return
     teller.wait(step.seconds or 30.0)
     yield from teller.run(plugin, test, takes=0.6)
     yield from teller.run(plugin, "shutdown /a", takes=0.2)
@@ -255,6 +258,21 @@ def _restart(teller: Teller, step: Step, index: int) -> Iterator[Record]:
     yield teller.tell("output", said)
     yield from teller.command_received(plugin, 0, len(said) + 2)
     yield teller.say("Machine successfully restarted, moving on")
+
+
+def _restart_refused(teller: Teller, test: str, minutes: str, step: Step) -> Iterator[Record]:
+    """Every test shutdown is refused for `step.seconds`: only then Packer looks at its own time-out."""
+    plugin = "windows-restart"
+    end = teller.at + step.seconds
+    while teller.at < end:
+        yield from _refused(teller, plugin, test, 1190)
+        yield teller.log(plugin, "Reboot already in progress, waiting...")
+        teller.wait(10.6)
+        yield teller.log(plugin, "Check if machine is rebooting...")
+    yield teller.log(plugin, "Waiting for machine to become available...")
+    yield teller.log(plugin, f"Waiting for machine to reboot with timeout: {minutes}m0s")
+    teller.failed = step.fails
+    yield teller.tell("error", step.fails)
 
 
 def _update(teller: Teller, step: Step, index: int) -> Iterator[Record]:
@@ -294,7 +312,8 @@ def _update(teller: Teller, step: Step, index: int) -> Iterator[Record]:
         yield from teller.command_ended(plugin, command, code, 680)
         yield from teller.command_received(plugin, code, 680)
         if each.restart:
-            yield from _update_restart(teller, temp)
+            fails = step.fails if number + 1 == len(step.rounds) else ""
+            yield from _update_restart(teller, temp, fails)
 
 
 def _installing(teller: Teller, seconds: float) -> Iterator[Record]:
@@ -307,7 +326,7 @@ def _installing(teller: Teller, seconds: float) -> Iterator[Record]:
     teller.at = max(teller.at, end)
 
 
-def _update_restart(teller: Teller, temp: str) -> Iterator[Record]:
+def _update_restart(teller: Teller, temp: str, fails: str) -> Iterator[Record]:
     plugin = "windows-update"
     test = 'shutdown.exe -f -r -t 60 -c "packer restart test"'
     yield teller.say("Restarting the machine...")
@@ -315,12 +334,15 @@ def _update_restart(teller: Teller, temp: str) -> Iterator[Record]:
     yield teller.say("Waiting for machine to become available...")
     yield from _refused(teller, plugin, test, 1115)
     yield teller.log(plugin, "Retryable error: Machine not yet available (exit status 1115)")
-    for pause in (35.0, 21.0):
+    for pause in (35.0, 21.0, *((38.0,) * 6 if fails else ())):
         teller.wait(pause)
         yield teller.log(
             plugin,
             'Retryable error: unknown error Post "https://10.0.1.4:5986/wsman": dial tcp 10.0.1.4:5986: i/o timeout',
         )
+    if fails:
+        teller.failed = fails
+        return
     teller.wait(18.0)
     yield from teller.run(plugin, test, takes=0.4)
     yield from teller.run(plugin, "shutdown.exe -a", takes=0.2)

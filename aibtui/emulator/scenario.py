@@ -94,7 +94,8 @@ class Step:
     """One customizer: its part of the template, word for word, and what happens when it runs.
 
     `size` is the bytes of its script or file, `seconds` how long an upload or a restart takes. `late` is how many of
-    the last output lines Packer shows only after it has logged the command's end, as it does.
+    the last output lines Packer shows only after it has logged the command's end, as it does. `fails` is Packer's
+    message where a restart, of the customizer itself or after its last round of updates, does not end well.
     """
 
     template: Mapping[str, Any]
@@ -104,6 +105,7 @@ class Step:
     size: int = 2048
     seconds: float = 0.0
     late: int = 3
+    fails: str = ""
 
     @property
     def type(self) -> str:
@@ -124,23 +126,34 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ArmError:
-    """Why a deployment fails: ARM's code and message."""
+    """Why ARM refuses a deployment: its innermost code and message, and those that it wraps them in.
+
+    `of` is the deployment that it refuses; on Linux there is only that of the VM.
+    """
 
     code: str
     message: str
+    outer: str = "InvalidTemplateDeployment"
+    outer_message: str = (
+        "The template deployment is not valid according to the validation procedure. See inner errors for details."
+    )
+    of: Literal["vault", "vm"] = "vm"
 
 
 @dataclass(frozen=True, slots=True)
 class Deprovision:
     """The hidden last step on Windows: how often Sysprep says COMPLETE, then for how many seconds UNDEPLOYABLE.
 
-    `missing_service` is one that the script looks for in vain.
+    An endless one stays in the state `stays`. `missing_service` is one that the script looks for in vain;
+    `script_missing` says that a customizer has deleted the script.
     """
 
     complete: int = 2
     undeployable: float = 95.0
     endless: bool = False
+    stays: str = "UNDEPLOYABLE"
     missing_service: str = ""
+    script_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +357,7 @@ def _with_subscription(value: Any, subscription: str) -> Any:
 
 
 def _step(data: dict[str, Any], reader: _Beats) -> Step:
-    _only("a step", data, "template", "play", "rounds", "exit_code", "size", "seconds", "late")
+    _only("a step", data, "template", "play", "rounds", "exit_code", "size", "seconds", "late", "fails")
     step = Step(
         template=data["template"],
         play=reader.beats(data.get("play", ())),
@@ -361,6 +374,7 @@ def _step(data: dict[str, Any], reader: _Beats) -> Step:
         size=data.get("size", 2048),
         seconds=duration(data.get("seconds", 0)),
         late=data.get("late", 3),
+        fails=data.get("fails", ""),
     )
     step.provisioner  # noqa: B018 - a type that AIB does not have is found here, not in the middle of a run
     return step

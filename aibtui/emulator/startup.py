@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from aibtui.emulator.records import Record
-from aibtui.emulator.scenario import Scenario
+from aibtui.emulator.scenario import ArmError, Scenario
 from aibtui.emulator.teller import Teller
 
+_UNANSWERED = 35.0
+"""Seconds from one try to the next where nothing answers: the operating system's own limit, and Packer's pause."""
 _CONFIG = (
     "PACKER_CONFIG env var not set; checking the default config file path",
     "PACKER_CONFIG env var set; attempting to open config file: /root/.packerconfig",
@@ -175,7 +177,9 @@ def deploy(teller: Teller) -> Iterator[Record]:
     `teller.failed`."""
     scenario = teller.scenario
     if scenario.os == "Windows":
-        yield from _deployment(teller, teller.vault_deployment, scenario.vault)
+        yield from _deployment(teller, teller.vault_deployment, scenario.vault, "vault")
+        if teller.failed is not None:
+            return
         yield teller.say("Getting the certificate's URL ...")
         yield teller.say(f" -> Key Vault Name        : '{teller.vault}'")
         yield teller.say(" -> Key Vault Secret Name : 'packerKeyVaultSecret'")
@@ -183,11 +187,8 @@ def deploy(teller: Teller) -> Iterator[Record]:
         url = f"https://{teller.vault}.vault.azure.net/secrets/packerKeyVaultSecret/{scenario.id('secret').hex}"
         yield teller.say(f" -> Certificate URL       : '{url}'")
         yield teller.say("Setting the certificate's URL ...")
-    yield from _deployment(teller, teller.deployment, scenario.vm)
-    if error := scenario.deploy_error:
-        yield teller.tell("error", "ERROR: -> DeploymentFailed : At least one resource deployment operation failed.")
-        yield teller.tell("error", f"ERROR:   -> {error.code} : {error.message}")
-        teller.failed = f"deployment failed: {error.code}: {error.message}"
+    yield from _deployment(teller, teller.deployment, scenario.vm, "vm")
+    if teller.failed is not None:
         return
     yield teller.say("Getting the VM's IP address ...")
     yield teller.say(f" -> ResourceGroupName   : '{scenario.staging_group}'")
@@ -198,17 +199,32 @@ def deploy(teller: Teller) -> Iterator[Record]:
     yield teller.say(" -> IP Address          : '10.0.1.4'")
 
 
-def _deployment(teller: Teller, name: str, seconds: float) -> Iterator[Record]:
+def _deployment(teller: Teller, name: str, seconds: float, of: str) -> Iterator[Record]:
     where = (f" -> ResourceGroupName : '{teller.scenario.staging_group}'", f" -> DeploymentName    : '{name}'")
     path = f"/providers/Microsoft.Resources/deployments/{name}"
     yield teller.say("Validating deployment template ...")
     yield from map(teller.say, where)
     yield teller.request("POST", f"{path}/validate")
     teller.wait(1.2)
+    if (error := teller.scenario.deploy_error) and error.of == of:
+        yield from _refused(teller, error)
+        return
     yield teller.say("Deploying deployment template ...")
     yield from map(teller.say, where)
     yield teller.request("PUT", path)
     yield from teller.poll(f"{path}/operationStatuses/0858{teller.random.randint(10**15, 10**16 - 1)}", seconds)
+
+
+def _refused(teller: Teller, error: ArmError) -> Iterator[Record]:
+    """ARM's nested error as the plug-in shows it, one record of several lines; then as the SDK tells it."""
+    yield teller.say(f"ERROR: -> {error.outer} : {error.outer_message}\nERROR:   -> {error.code} : {error.message}\n")
+    if teller.dialect.split:
+        message = error.message.replace('"', '\\"')
+        details = f'[{{"code":"{error.code}","message":"{message}"}}]'
+        teller.failed = f'Code="{error.outer}" Message="{error.outer_message}" Details={details}'
+    else:
+        teller.failed = f"unexpected status 400 (400 Bad Request) with error: {error.outer}: {error.outer_message}"
+    yield teller.tell("error", teller.failed)
 
 
 def connect(teller: Teller) -> Iterator[Record]:
@@ -222,8 +238,8 @@ def connect(teller: Teller) -> Iterator[Record]:
     end = teller.at + (1800 if windows else 1200) if gives_up else teller.at + teller.scenario.connect
     while teller.at + 5 < end:
         yield from _refusal(teller, windows, reached=not gives_up)
-        teller.wait(5.0)
-    teller.at = end
+        teller.wait(5.0 if not gives_up else _UNANSWERED)
+    teller.at = max(teller.at, end)
     if gives_up:
         yield teller.azure(f"[ERROR] Timeout waiting for {protocol}.")
         teller.failed = f"Timeout waiting for {protocol}."

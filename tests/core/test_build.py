@@ -258,3 +258,11 @@ def test_any_chunking_gives_the_same_build_and_alerts(log_format: LogFormat, siz
     one, many = explain(log.data), watch([*pieces, data])[-1]
     assert summary(many.build) == summary(one.build)
     assert (many.alerts, many.root_cause) == (one.alerts, one.root_cause)
+
+
+def test_a_build_that_fails_before_its_first_step_blames_the_phase_before_the_clean_up() -> None:
+    log = Log().prepare("file", "powershell").clean_up()
+    log.say("Build 'azure-arm' errored after 34 minutes: Timeout waiting for WinRM.", error=True)
+    build = explain(log.data).build
+    states = {phase.name: phase.state for phase in build.phases}
+    assert (states["connect"], states["customize"], states["deploy"]) == ("failed", "skipped", "done")

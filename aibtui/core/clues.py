@@ -1,0 +1,127 @@
+"""Keeps what the screen showed around every line of a step that may tell of an error, until the step has ended.
+
+What may belong to an error is known only when more lines have come, so the lines below are read on into the next
+blocks. Whatever the chunking, the same lines are kept.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from dataclasses import replace
+from itertools import chain
+
+from aibtui.core import families
+from aibtui.core.build import Step
+from aibtui.core.lines import LOOK_BACK, Block, Line, parse_line
+
+_BELOW = 24
+_ABOVE = 16
+_MOST_LINES = 800
+_LONGEST_TEXT = 8000
+
+
+class Clues:
+    """The screen around the suspicious lines of the step that runs; a new step starts with none.
+
+    Of a step with very many, the first and the last are kept.
+    """
+
+    def __init__(self) -> None:
+        self._begin(None)
+
+    def _begin(self, step: int | None) -> None:
+        self._step = step
+        self._closed = False
+        self._first: list[Line] = []
+        self._newest: deque[Line] = deque(maxlen=_MOST_LINES)
+        self._gaps: set[int] = set()
+        # The number of the first line not read yet, where it begins in the block, and how many more are wanted.
+        self._next, self._offset, self._wanted = 1, 0, 0
+
+    def go_on(self, block: Block) -> None:
+        """Read what is still wanted from the top of a new block."""
+        self._offset = 0
+        if self._wanted:
+            self._read_below(block)
+
+    def see(self, line: Line, block: Block, offset: int, step: Step | None) -> None:
+        """Take a candidate line at `offset` of `block`, printed while `step` ran or when it had just ended."""
+        if step is None:
+            return
+        if step.state != "running":
+            if step.index == self._step and not self._closed:
+                self._closed, self._wanted = True, 0
+                self._read_above(line, block, offset, step)
+            return
+        if not line.builder or not families.is_candidate(line.text):
+            return
+        if step.index != self._step:
+            self._begin(step.index)
+        if line.number < self._next:
+            self._wanted = max(self._wanted, _BELOW - self._count_below(line.number))
+        else:
+            self._read_above(line, block, offset, step)
+            self._next, self._offset, self._wanted = line.number, offset, _BELOW + 1
+        self._read_below(block)
+
+    def screen(self, step: Step) -> list[list[Line]]:
+        """What was kept of the step, as runs of lines that stand together on the screen."""
+        runs: list[list[Line]] = []
+        for line in chain(self._first, self._newest):
+            if line.number < (step.first_line or 0) or (step.last_line and line.number > step.last_line):
+                continue
+            if not runs or line.number in self._gaps:
+                runs.append([])
+            runs[-1].append(line)
+        return runs
+
+    def _count_below(self, number: int) -> int:
+        """How many lines below that one are kept, as far as it matters."""
+        kept = list(self._newest)[-_BELOW:] or self._first[-_BELOW:]
+        return len(kept) - bisect_right([line.number for line in kept], number)
+
+    def _read_above(self, line: Line, block: Block, offset: int, step: Step) -> None:
+        """Keep what the screen showed above a line, back to what is kept already or to the step's headline."""
+        data = block.before + block.data
+        end = len(block.before) + offset
+        lowest = max(end - LOOK_BACK, 0)
+        floor = max(self._next, step.first_line or 1)
+        number = line.number
+        above: list[Line] = []
+        while end > lowest and number > floor and len(above) < _ABOVE:
+            start = data.rfind(b"\n", 0, end - 1) + 1
+            if start < lowest:
+                break
+            number -= 1
+            shown = parse_line(data[start : end - 1], number)
+            if shown.builder:
+                above.append(shown)
+            end = start
+        if number > floor or self._next == 1:
+            self._gaps.add(above[-1].number if above else line.number)
+        for shown in reversed(above):
+            self._keep(shown)
+
+    def _read_below(self, block: Block) -> None:
+        data = block.data
+        while self._wanted and self._offset < len(data):
+            end = data.find(b"\n", self._offset)
+            end = len(data) if end < 0 else end
+            shown = parse_line(data[self._offset : end], self._next)
+            self._next, self._offset = self._next + 1, end + 1
+            if shown.builder:
+                self._wanted -= 1
+                self._keep(shown)
+
+    def _keep(self, line: Line) -> None:
+        if len(line.text) > _LONGEST_TEXT:
+            line = replace(line, text=line.text[:_LONGEST_TEXT])
+        if len(self._first) < _MOST_LINES:
+            self._first.append(line)
+            return
+        if len(self._newest) == _MOST_LINES:
+            dropped = self._newest.popleft()
+            self._gaps.discard(dropped.number)
+            self._gaps.add(self._newest[0].number)
+        self._newest.append(line)

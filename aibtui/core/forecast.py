@@ -1,0 +1,198 @@
+"""When a build ends, from what earlier runs of the same kind took; and whether that is before its time-out.
+
+A Baseline holds the durations of earlier runs, step by step. Without one there is no forecast: never a guess.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from statistics import median
+
+from aibtui.core.build import PHASES, Build, PhaseName, Step
+
+StepKey = tuple[str, str, int]
+
+_LEAST_SPREAD = 0.05  # of a duration: two equal runs do not make the third certain
+_INTERVAL = 1.2816  # standard deviations on each side of the middle 80 %
+_FEW_RUNS = 0.7  # a spread that was learned from n runs is too small by about this over n
+_RUNS_FOR_A_CHANCE = 3
+_AFTER_STEPS: tuple[PhaseName, ...] = ("capture", "cleanup", "optimize", "validate", "distribute")
+_BEFORE_STEPS: tuple[PhaseName, ...] = ("prepare", "deploy", "connect")
+_MASKED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What earlier good runs took. `steps` and `phases` hold one duration a run, the newest first; `runs` counts runs.
+
+    `lead` is the time from the run's start, by the service, to the log's first line. `silences` is the longest stretch
+    without output that a step has survived.
+    """
+
+    runs: int = 0
+    steps: Mapping[StepKey, tuple[timedelta, ...]] = field(default_factory=dict)
+    phases: Mapping[PhaseName, tuple[timedelta, ...]] = field(default_factory=dict)
+    silences: Mapping[StepKey, timedelta] = field(default_factory=dict)
+    totals: tuple[timedelta, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The end of a build, as a range. `low` and `high` enclose the middle 80 %; `n` is the number of runs behind it.
+
+    `medians` has what each step usually takes, None for a step never seen; `new_steps` are the indices of those.
+    `timeout_at` is when the service stops the run, `timeout_chance` how likely it gets there (0 to 1; None below three
+    runs), `timeout_step` the index of the step that will run then. `advised` is a `buildTimeoutInMinutes` with room.
+    """
+
+    ends_at: datetime
+    low: datetime
+    high: datetime
+    n: int
+    medians: tuple[timedelta | None, ...]
+    new_steps: tuple[int, ...] = ()
+    timeout_at: datetime | None = None
+    timeout_chance: float | None = None
+    timeout_step: int | None = None
+    advised: timedelta | None = None
+
+
+def masked(name: str) -> str:
+    """A name without its dates, numbers and ids, so that `t_1588703313152` and `t_1588703999999` are one."""
+    return _MASKED.sub("#", name.lower())
+
+
+def step_keys(steps: Sequence[Step]) -> tuple[StepKey, ...]:
+    """What makes a step the same in another run: its type, its name with numbers masked, the how manieth of these."""
+    seen: Counter[tuple[str, str]] = Counter()
+    keys = []
+    for step in steps:
+        kind = (step.type, masked(step.name or ""))
+        seen[kind] += 1
+        keys.append((*kind, seen[kind]))
+    return tuple(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """An expected stretch of time: its middle and its variance, in seconds and seconds squared."""
+
+    seconds: float
+    variance: float
+
+
+def forecast(build: Build, baseline: Baseline, now: datetime) -> Forecast | None:
+    """The forecast at `now`, the log's own time. None without history, before the plan is known, and after the end."""
+    if baseline.runs == 0 or build.outcome != "running" or not (build.steps or build.log_done):
+        return None
+    keys = step_keys(build.steps)
+    known = [baseline.steps.get(key) for key in keys]
+    medians = tuple(_middle(samples) if samples else None for samples in known)
+    new = tuple(step.index for step, samples in zip(build.steps, known, strict=True) if not samples)
+    left = list(_left(build, known, baseline, now))
+    if not left:
+        return None
+    seconds = sum(span.seconds for _, span in left)
+    deviation = math.sqrt(sum(span.variance for _, span in left))
+    middle = now + timedelta(seconds=seconds)
+    reach = timedelta(seconds=_INTERVAL * (1 + _FEW_RUNS / baseline.runs) * deviation)
+    told = Forecast(middle, max(now, middle - reach), middle + reach, baseline.runs, medians, new)
+    started = build.run_started_at
+    if build.timeout is None or started is None:
+        return told
+    return _against_timeout(told, started, started + build.timeout, baseline, left, deviation, now)
+
+
+def _against_timeout(
+    told: Forecast,
+    started: datetime,
+    at: datetime,
+    baseline: Baseline,
+    left: Sequence[tuple[int | None, _Span]],
+    deviation: float,
+    now: datetime,
+) -> Forecast:
+    """The forecast with what the build's own time-out, at `at`, means for it."""
+    spare = (at - told.ends_at).total_seconds()
+    enough = baseline.runs >= _RUNS_FOR_A_CHANCE
+    reached, step = now, None
+    for index, span in left:
+        reached += timedelta(seconds=span.seconds)
+        if index is not None and reached >= at:
+            step = index
+            break
+    return replace(
+        told,
+        timeout_at=at,
+        timeout_chance=0.5 * math.erfc(spare / (max(deviation, 1.0) * math.sqrt(2))) if enough else None,
+        timeout_step=step,
+        advised=_advised(baseline, told.ends_at - started),
+    )
+
+
+def _advised(baseline: Baseline, needed: timedelta) -> timedelta:
+    """The longest total seen or expected, a quarter on top, in quarters of an hour."""
+    longest = max([needed, *baseline.totals])
+    quarter = timedelta(minutes=15)
+    return -(-(longest * 1.25) // quarter) * quarter
+
+
+def _left(
+    build: Build, known: Sequence[tuple[timedelta, ...] | None], baseline: Baseline, now: datetime
+) -> list[tuple[int | None, _Span]]:
+    """What is still to come, in order: (step index, or None for a phase; how long)."""
+    spans: list[tuple[int | None, _Span]] = []
+    states = {phase.name: phase for phase in build.phases}
+    for name in _BEFORE_STEPS:
+        spans += _phase_left(build, baseline, name, now)
+    usual = [sample for samples in known if samples for sample in samples]
+    fallback = (_middle(usual),) if usual else ()
+    for step, samples in zip(build.steps, known, strict=True):
+        if step.state == "planned":
+            spans.append((step.index, _whole(samples or fallback)))
+        elif step.state == "running" and step.started_at:
+            spans.append((step.index, _rest(samples or fallback, now - step.started_at)))
+    for name in _AFTER_STEPS:
+        if states[name].state in ("planned", "running"):
+            spans += _phase_left(build, baseline, name, now)
+    return spans
+
+
+def _phase_left(build: Build, baseline: Baseline, name: PhaseName, now: datetime) -> list[tuple[int | None, _Span]]:
+    phase = build.phases[PHASES.index(name)]
+    samples = baseline.phases.get(name, ())
+    if not samples or phase.state not in ("planned", "running"):
+        return []
+    if phase.state == "running" and phase.started_at:
+        return [(None, _rest(samples, now - phase.started_at))]
+    return [(None, _whole(samples))]
+
+
+def _middle(samples: Sequence[timedelta]) -> timedelta:
+    return timedelta(seconds=median(sample.total_seconds() for sample in samples))
+
+
+def _whole(samples: Sequence[timedelta]) -> _Span:
+    if not samples:
+        return _Span(0.0, 0.0)
+    seconds = [sample.total_seconds() for sample in samples]
+    middle = median(seconds)
+    spread = sum((value - middle) ** 2 for value in seconds) / max(1, len(seconds) - 1)
+    return _Span(middle, max(spread, (_LEAST_SPREAD * middle) ** 2))
+
+
+def _rest(samples: Sequence[timedelta], spent: timedelta) -> _Span:
+    """What is left of a stretch that has lasted `spent`: by the runs that took longer, else a tenth of what it took."""
+    longer = [sample - spent for sample in samples if sample > spent]
+    whole = _whole(samples)
+    if longer:
+        left = _whole(longer)
+        ahead = whole.seconds - spent.total_seconds()
+        return _Span(ahead if ahead > 0 else left.seconds, max(left.variance, whole.variance))
+    over = max(spent.total_seconds() * 0.1, 1.0) if samples else 0.0
+    return _Span(over, max(whole.variance, over**2))
