@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from aibtui.core import standing
-from aibtui.core.build import Build, Step
+from aibtui.core.build import Build
 from aibtui.core.lines import Line
+from aibtui.core.moment import Moment
 from aibtui.core.polls import Status
 from aibtui.core.pulse import Pulse
 from aibtui.core.rulebook import (
@@ -28,46 +28,12 @@ from aibtui.core.rulebook import (
     any_of,
     needle,
 )
+from aibtui.core.telling import because, fill, joined, known_of, meanings, minutes, remedy_of
 from aibtui.core.updates import Alert, Evidence, Severity
 
 _MOST_EVIDENCE = 20
-_LARGE_VM_CORES = 8
 # A loop with a known beat that was silent for so many of them has ended; the next line begins another.
 _MISSED_BEATS = 12
-_WORTH_SAYING = timedelta(minutes=1)
-_PLACEHOLDER = re.compile(r"\{(\w+)(?:\|([^}]*))?\}")
-_CORES = re.compile(r"_[A-Z]+(\d+)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Where the build is while a line is seen or time passes, as far as rules may ask."""
-
-    at: datetime
-    phase: str | None = None
-    step: Step | None = None
-    vm_size: str | None = None
-    source: str | None = None
-    vm_name: str | None = None
-    staging_group: str | None = None
-    left: timedelta | None = None
-    """Until `buildTimeoutInMinutes` is over, where the template is known."""
-
-
-def moment_of(build: Build, at: datetime) -> Moment:
-    """The moment of a build at `at`, the log's own time."""
-    phase, facts = build.phase, build.facts
-    started_at = build.run_started_at
-    return Moment(
-        at,
-        phase.name if phase else None,
-        build.step,
-        facts.vm_size,
-        facts.source,
-        facts.vm_name,
-        facts.staging_group,
-        max(started_at + build.timeout - at, timedelta()) if started_at and build.timeout else None,
-    )
 
 
 @dataclass(slots=True)
@@ -298,7 +264,7 @@ class Alerts:
             loop.last, loop.count = line, loop.count + 1
             lasted = max(now.at - loop.since, condition.beat * (loop.count - 1))
             if lasted >= stage.over and loop.count >= stage.times:
-                told = {**values, "minutes": _minutes(lasted), "count": str(loop.count)}
+                told = {**values, "minutes": minutes(lasted), "count": str(loop.count)}
                 self._raise(rule, stage.severity, (loop.first, loop.last), loop.count, now, told, stage)
 
     def _see_silence(
@@ -343,7 +309,7 @@ class Alerts:
             return
         known, memory = self._raised.get(rule.id), self._memory[rule.id]
         again = known if known and known.open else None
-        told = {"text": lines[0].text.strip() if lines else None, **(values or {}), "minutes": _minutes(lasted)}
+        told = {"text": lines[0].text.strip() if lines else None, **(values or {}), "minutes": minutes(lasted)}
         if again and memory.values == told:
             return
         memory.values = dict(told)
@@ -370,20 +336,20 @@ class Alerts:
     ) -> None:
         known = self._raised.get(rule.id)
         evidence = tuple(Evidence(line.number, line.text.strip()) for line in lines)
-        told = {**_known(now), **values}
-        remedy = _remedy(rule, now)
+        told = {**known_of(now), **values}
+        remedy = remedy_of(rule, now)
         if isinstance(rule.condition, Match | Succession):
             memory = self._memory[rule.id]
-            memory.values = told = _joined(memory.values, told) if known and known.open else told
-        told = told | _meanings(rule, told)
+            memory.values = told = joined(memory.values, told) if known and known.open else told
+        told = told | meanings(rule, told)
         if known and known.open and isinstance(rule.condition, Match | Succession):
             self._raised[rule.id] = replace(
                 known,
                 count=known.count + count,
                 evidence=(*known.evidence, *evidence)[:_MOST_EVIDENCE],
-                title=_fill(rule.title, told),
-                cause=_fill(rule.cause, told),
-                remedy=_fill(remedy, told),
+                title=fill(rule.title, told),
+                cause=fill(rule.cause, told),
+                remedy=fill(remedy, told),
             )
             return
         led = self._led_to(rule, now)
@@ -393,9 +359,9 @@ class Alerts:
         self._raised[rule.id] = Alert(
             rule=rule.id,
             severity="error" if led or (again and again.severity == "error") else severity,
-            title=_fill((stage.title if stage else None) or rule.title, told),
-            cause=_fill((stage.cause if stage else None) or rule.cause, told) + _because(led),
-            remedy=_fill(remedy, told),
+            title=fill((stage.title if stage else None) or rule.title, told),
+            cause=fill((stage.cause if stage else None) or rule.cause, told) + because(led),
+            remedy=fill(remedy, told),
             at=again.at if again else now.at,
             line=lines[0].number if lines else None,
             count=count,
@@ -417,18 +383,6 @@ class Alerts:
         alert = self._raised.get(rule_id)
         if alert and alert.open:
             self._raised[rule_id] = replace(alert, ended_at=at)
-
-
-def _known(now: Moment) -> dict[str, str | None]:
-    """What is known of the build, for the texts of any rule."""
-    return {
-        "vm_size": now.vm_size,
-        "source": now.source,
-        "step": now.step.type if now.step else None,
-        "vm_name": now.vm_name,
-        "staging_group": now.staging_group,
-        "left": f"another {_minutes(now.left)} minutes" if now.left and now.left >= _WORTH_SAYING else None,
-    }
 
 
 def _whole(condition: Succession, chains: Mapping[int, _Chain]) -> _Chain | None:
@@ -454,41 +408,5 @@ def _ended_badly(now: Moment) -> bool:
     return now.step is not None and now.step.state in ("failed", "stopped")
 
 
-def _remedy(rule: Rule, now: Moment) -> str:
-    by_step = rule.step_remedies.get(now.step.type) if now.step else None
-    large = rule.large_vm_remedy if _cores(now.vm_size) >= _LARGE_VM_CORES else None
-    return by_step or large or rule.remedy
-
-
 def _excused(rule: Rule, text: str) -> bool:
     return rule.unless is not None and rule.unless.find(text) is not None
-
-
-def _joined(before: Mapping[str, str | None], now: Mapping[str, str | None]) -> dict[str, str | None]:
-    """What a rule's groups have found so far: the first finding stands, and a later line fills what is missing."""
-    return {name: before.get(name) or value for name, value in now.items()}
-
-
-def _meanings(rule: Rule, values: Mapping[str, str | None]) -> dict[str, str | None]:
-    """`{code_meaning}` for a `{code}` that the rule's own table explains."""
-    found = {group: (values.get(group) or "").lower() for group in rule.meanings}
-    return {f"{group}_meaning": rule.meanings[group].get(value) for group, value in found.items()}
-
-
-def _cores(vm_size: str | None) -> int:
-    """`Standard_D8ads_v5` has 8; 0 where the name does not say."""
-    match = _CORES.search(vm_size) if vm_size else None
-    return int(match[1]) if match else 0
-
-
-def _because(led: Alert | None) -> str:
-    return f" What led to it: {led.title[:1].lower()}{led.title[1:]} (line {led.line})." if led else ""
-
-
-def _minutes(span: timedelta) -> str:
-    return str(int(span.total_seconds() // 60))
-
-
-def _fill(text: str, values: Mapping[str, str | None]) -> str:
-    """`{name}` becomes its value, `{name|words}` the words where nothing is known of it."""
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1]) or match[2] or "?", text)

@@ -170,5 +170,5 @@ def _cause_of_stop(alerts: Sequence[Alert], step: Step | None) -> Verdict | None
     here = [alert for alert in open_alerts if step is None or alert.step == step.index]
     if not here:
         return None
-    first = min(here, key=lambda alert: (alert.line is None, alert.line or 0))
+    first = min(here, key=lambda alert: (alert.severity == "info", alert.line is None, alert.line or 0))
     return Verdict(RootCause(first.rule, first.line, first.step, first.title))

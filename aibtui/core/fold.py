@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from aibtui.core import events
 from aibtui.core.build import PHASES, Build, LogFormat, Phase, PhaseName, State, Step
 from aibtui.core.events import Event
+from aibtui.core.facts import FactBook
 from aibtui.core.sysprep import Sysprep
 from aibtui.core.transfers import Transfers
 
-_IMAGE_NAME = re.compile(r"packerImg_(\d{14})")
 _SCRIPT_CALL = re.compile(r"""^[&.]?\s*["']?(?:[^\s"']*[\\/])?([\w.-]+\.(?:ps1|cmd|bat|sh|exe|msi))\b""")
-_URN = re.compile(r".*/publishers/([^/]+)/ArtifactTypes/vmimage/offers/([^/]+)/skus/([^/]+)/versions/([^/]+)$", re.I)
 _EXIT_STATUS = re.compile(r"Script exited with non-zero exit status: (-?\d+)")
 _IN_LOG: tuple[PhaseName, ...] = ("prepare", "deploy", "connect", "customize", "deprovision", "capture", "cleanup")
 _SERVICE_MADE = ("/aib/packerInput/", "/tmp/packer-shell", "/tmp/powershell-provisioner")
@@ -37,7 +36,7 @@ class Fold:
         self._planned = False
         self._busy = False
         self._doubted: list[Event] = []
-        self._facts: dict[str, str] = {}
+        self._facts = FactBook()
         self._sysprep = Sysprep()
         self._transfers = Transfers()
 
@@ -96,28 +95,9 @@ class Fold:
         self._set(steps=tuple(Step(i, kind, hidden=i in (1, last)) for i, kind in enumerate(plan, start=1)))
 
     def _state_fact(self, name: str, value: str) -> None:
-        facts = self.build.facts
-        if not value or set(value) == {"*"}:
-            return
-        self._facts.setdefault(name, value)
-        seen = self._facts
         if name == "OSType":
             self._set(os="linux" if value.lower() == "linux" else "windows")
-        image = seen.get("ManagedImageName")
-        stamp = _IMAGE_NAME.search(image) if image else None
-        group = seen.get("BuildResourceGroupName") or seen.get("TempResourceGroupName") or seen.get("ResourceGroupName")
-        self._set(
-            facts=replace(
-                facts,
-                packer=seen.get("packer"),
-                vm_size=seen.get("VMSize"),
-                source=_source(seen),
-                image_name=image,
-                staging_group=group,
-                vm_name=_vm_name(seen),
-                run_started_at=_digits_to_time(stamp[1]) if stamp else facts.run_started_at,
-            )
-        )
+        self._set(facts=self._facts.state(name, value, self.build.facts))
 
     # Phases
 
@@ -407,31 +387,6 @@ class Fold:
 
     def _set(self, **changes: object) -> None:
         self.build = replace(self.build, **changes)  # type: ignore[arg-type]  # names of Build's own fields
-
-
-def _vm_name(seen: dict[str, str]) -> str | None:
-    """Packer names all that it makes alike; the network interface is named before the VM is."""
-    interface = seen.get("NicName", "")
-    by_interface = f"pkrvm{interface.removeprefix('pkrni')}" if interface.startswith("pkrni") else None
-    return seen.get("ComputeName") or by_interface
-
-
-def _source(seen: dict[str, str]) -> str | None:
-    resolved = seen.get("SourceImageName")
-    urn = _URN.match(resolved) if resolved else None
-    if urn:
-        return ":".join(urn.groups())
-    if seen.get("ImagePublisher"):
-        parts = ("ImagePublisher", "ImageOffer", "ImageSku", "ImageVersion")
-        return ":".join(seen[part] for part in parts if part in seen)
-    return resolved
-
-
-def _digits_to_time(digits: str) -> datetime | None:
-    try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _step_name(event: events.StepHeadlined) -> str | None:

@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from aibtui.core.lines import parse_line
+from aibtui.core.looks import ERROR, NOISE, OUTPUT, WARNING, WORDS, judge, signature
+
+__all__ = ["ERROR", "NOISE", "OUTPUT", "WARNING", "WORDS"]
 
 BLOCK: Final = 64
-"""Every 64th line's offset is kept."""
+"""Every 64th line's offset is kept, and the stamp before it."""
 REACH: Final = 64 * 1024
 """An offset is also kept where the last kept one is this many bytes back, so that long lines make no look-up slow."""
 HEAD: Final = 512
 """As much of a line as its kind is judged by."""
 LONGEST: Final = 16 * 1024
 """As much of a line as anybody draws."""
+SILENCE: Final = timedelta(minutes=3)
+"""The build is said to have been silent where two lines that it showed are this far apart."""
 
-NOISE, OUTPUT, WARNING, ERROR = range(4)
+KIND: Final = 0b0000_0111
+SAME: Final = 0b0000_1000
+"""The line says what one of the few before it said already, or is newer progress of the same thing."""
+GAP: Final = 0b0001_0000
+"""The first line after a silence."""
+EVIDENCE: Final = 0b0010_0000
+"""Set from outside: an alert names this line."""
+MATCH: Final = 0b0100_0000
+"""Set from outside: the filter's pattern is in this line."""
+HIT: Final = 0b1000_0000
+"""Set from outside: the searched pattern is in this line."""
 
-_ERROR_LIKE = re.compile(
-    r"\s*(?:npm )?(?:error|fatal|exception)\b(?! ?(?:code|level)?s? ?[:=]? ?0\b)"
-    r"|[\w.-]+ : (?:cannot|could not|the (?:term|remote|operation|request|property|argument)|access) "
-    r"|\s*\+ (?:CategoryInfo|FullyQualifiedErrorId) ",
-    re.IGNORECASE,
-)
-_ERROR_NAMED = re.compile(r"(?:[Ee]rror|[Ee]xception): ")
-_WARNING_LIKE = re.compile(r"\s*(?:npm )?warn(?:ing)?\b", re.IGNORECASE)
-_RESTARTING = re.compile(
-    r"A system shutdown is in progress|A system shutdown has already been scheduled|\((?:1115|1190)\)"
-)
-
-
-def classify(head: bytes) -> int:
-    """The kind of a line by its first HEAD bytes.
-
-    NOISE is Packer's own debug log and lines with nothing to read; everything else is OUTPUT, or by its looks WARNING
-    or ERROR. Looks are a hint for the eye; alerts are the rules' business. What Windows prints to stderr while it
-    restarts as asked is no error.
-    """
-    if head[37:47] == b"] PACKER 2" and head[65:66] == b" " and head[66:68] != b"ui":
-        return NOISE  # the form of nearly all of them: [guid] PACKER yyyy/mm/dd HH:MM:SS and no `ui`
-    line = parse_line(head, 0)
-    if line.stream == "log" or not line.text.strip():
-        return NOISE
-    if _RESTARTING.search(line.text):
-        return OUTPUT
-    if _WARNING_LIKE.match(line.text):
-        return WARNING
-    if line.stream == "error" or _ERROR_LIKE.match(line.text) or _ERROR_NAMED.search(line.text):
-        return ERROR
-    return OUTPUT
+_NEAR: Final = 6
+"""As many different lines back a line may repeat one: loops print a few lines a round."""
+_FIRST_LOOK: Final = 256
+_LONGEST_LOOK: Final = 64 * 1024
 
 
 class Span(NamedTuple):
@@ -62,22 +48,44 @@ class Span(NamedTuple):
     skip: int
 
 
+class Stretch(NamedTuple):
+    """Whole lines in a row: those from `first` up to, not with, `last` are the `length` bytes at `offset`."""
+
+    offset: int
+    length: int
+    first: int
+    last: int
+
+
+def table(*wanted: int) -> bytes:
+    """What `LineIndex.next` and its like look for: lines with one of these kinds, or any of these bits set."""
+    kinds = {value for value in wanted if value <= KIND}
+    bits = sum(value for value in wanted if value > KIND)
+    return bytes(byte & KIND in kinds or bool(byte & bits) for byte in range(256))
+
+
 class LineIndex:
-    """Grows with the bytes of one log generation. Lines count from 0 here; `rows` are the lines that are not NOISE.
+    """Grows with the bytes of one log generation. Lines count from 0 here.
 
     `start` is the offset of the first byte fed, which must begin a line. `size` is the offset behind the last one fed.
+    A byte per line holds its kind and its bits; what looks for lines takes a table of 256 bytes, 1 for every byte that
+    is looked for. `changes` grows whenever a bit is set or cleared from outside.
     """
 
     def __init__(self, start: int = 0) -> None:
         self.start = start
         self.size = start
         self.lines = 0
-        self.rows = 0
+        self.changes = 0
         self._head = bytearray()
         self._offsets = array("Q", [start])
         self._firsts = array("Q", [0])
-        self._kinds = bytearray()
-        self._rows_before = array("Q", [0])
+        self._stamps = array("q", [-1])
+        self._bytes = bytearray()
+        self._gaps: dict[int, timedelta] = {}
+        self._recent: list[int] = []
+        self._stamp = b""
+        self._shown_stamp = b""
 
     def feed(self, data: bytes) -> None:
         """Take the bytes that follow. What has no newline yet counts once its newline comes, or at `finish`."""
@@ -102,8 +110,65 @@ class LineIndex:
             self._end_line(head, self.size)
 
     def kind(self, line: int) -> int:
-        """NOISE, OUTPUT, WARNING or ERROR."""
-        return self._kinds[line]
+        """NOISE, WORDS, OUTPUT, WARNING or ERROR."""
+        return self._bytes[line] & KIND
+
+    def byte(self, line: int) -> int:
+        """Its kind and all its bits."""
+        return self._bytes[line]
+
+    def gap(self, line: int) -> timedelta | None:
+        """How long the build had shown nothing before this line, where it has the bit GAP."""
+        return self._gaps.get(line)
+
+    def set(self, line: int, bit: int) -> None:
+        """Set a bit of a line from outside."""
+        if not self._bytes[line] & bit:
+            self._bytes[line] |= bit
+            self.changes += 1
+
+    def clear(self, bit: int) -> None:
+        """Clear a bit of every line."""
+        if self.next(table(bit), 0) is not None:
+            self._bytes = bytearray(self._bytes.translate(bytes(byte & ~bit for byte in range(256))))
+            self.changes += 1
+
+    def next(self, wanted: bytes, line: int, stop: int | None = None) -> int | None:
+        """The first line from `line` on, and before `stop`, that the table wants."""
+        stop = self.lines if stop is None else min(stop, self.lines)
+        reach = _FIRST_LOOK
+        while line < stop:
+            end = min(line + reach, stop)
+            found = self._bytes[line:end].translate(wanted).find(1)
+            if found >= 0:
+                return line + found
+            line, reach = end, min(reach * 4, _LONGEST_LOOK)
+        return None
+
+    def last(self, wanted: bytes, line: int, start: int = 0) -> int | None:
+        """The last line up to and with `line`, from `start` on, that the table wants."""
+        end = min(line + 1, self.lines)
+        reach = _FIRST_LOOK
+        while end > start:
+            begin = max(end - reach, start)
+            found = self._bytes[begin:end].translate(wanted).rfind(1)
+            if found >= 0:
+                return begin + found
+            end, reach = begin, min(reach * 4, _LONGEST_LOOK)
+        return None
+
+    def count(self, wanted: bytes, first: int = 0, stop: int | None = None) -> int:
+        """How many lines from `first` on, and before `stop`, the table wants."""
+        stop = self.lines if stop is None else min(stop, self.lines)
+        return sum(
+            self._bytes[begin : min(begin + _LONGEST_LOOK, stop)].translate(wanted).count(1)
+            for begin in range(max(0, first), stop, _LONGEST_LOOK)
+        )
+
+    def highest(self, ranks: bytes, first: int, stop: int) -> int:
+        """The highest rank, of a table with ranks from 0 to 9, among the lines from `first` on, and before `stop`."""
+        found = self._bytes[first:stop].translate(ranks)
+        return next((rank for rank in range(9, 0, -1) if rank in found), 0)
 
     def locate(self, line: int) -> Span:
         """Where to read a line; raises IndexError when there is none such."""
@@ -111,39 +176,73 @@ class LineIndex:
             raise IndexError(line)
         at = bisect_right(self._firsts, line) - 1
         offset = self._offsets[at]
-        end = self._offsets[at + 1] if at + 1 < len(self._offsets) else self.size
-        return Span(offset, min(end - offset, REACH + LONGEST), line - self._firsts[at])
+        return Span(offset, min(self._end(at) - offset, REACH + LONGEST), line - self._firsts[at])
 
-    def row(self, line: int) -> int:
-        """How many rows come before a line."""
-        line = min(max(line, 0), self.lines)
-        block = min(line // BLOCK, len(self._rows_before) - 1)
-        kinds = self._kinds[block * BLOCK : line]
-        return self._rows_before[block] + len(kinds) - kinds.count(NOISE)
+    def stretch(self, line: int, length: int) -> Stretch:
+        """About `length` bytes of whole lines that begin with `line` or a little before it."""
+        at = bisect_right(self._firsts, line) - 1
+        offset, end = self._offsets[at], at + 1
+        while end < len(self._offsets) and self._offsets[end] - offset < length:
+            end += 1
+        last = self._firsts[end] if end < len(self._firsts) else self.lines
+        return Stretch(offset, self._end(end - 1) - offset, self._firsts[at], last)
 
-    def line(self, row: int) -> int:
-        """The line that stands in a row; raises IndexError when there is none such."""
-        if not 0 <= row < self.rows:
-            raise IndexError(row)
-        block = bisect_right(self._rows_before, row) - 1
-        left = row - self._rows_before[block]
-        for line in range(block * BLOCK, self.lines):
-            if self._kinds[line] != NOISE:
-                if left == 0:
-                    return line
-                left -= 1
-        raise IndexError(row)
+    def stamp_before(self, line: int) -> datetime | None:
+        """A stamp that stands up to 64 lines before a line, in UTC; None where none was seen yet."""
+        stamp = self._stamps[min(line, self.lines) // BLOCK]
+        return None if stamp < 0 else datetime.fromtimestamp(stamp, UTC)
+
+    def line_at(self, at: datetime) -> int:
+        """A line up to 64 lines before the first one that is stamped `at` or later."""
+        # Where no stamp was seen yet it is -1, which sorts below every other; stamps never go backwards.
+        return max(0, bisect_right(self._stamps, int(at.timestamp()) - 1) - 1) * BLOCK
+
+    def _end(self, at: int) -> int:
+        return self._offsets[at + 1] if at + 1 < len(self._offsets) else self.size
 
     def _hold(self, data: bytes, begin: int, end: int) -> None:
         self._head += data[begin : min(end, begin + HEAD - len(self._head))]
 
     def _end_line(self, head: bytes, next_begin: int) -> None:
-        kind = classify(head)
-        self._kinds.append(kind)
-        self.rows += kind != NOISE
+        kind, stamp, text = judge(head)
+        if stamp:
+            self._stamp = stamp
+        if kind:
+            kind |= self._judge_among_others(kind, text)
+        self._bytes.append(kind)
         self.lines += 1
         if self.lines % BLOCK == 0:
-            self._rows_before.append(self.rows)
+            moment = _moment(self._stamp)
+            self._stamps.append(max(self._stamps[-1], int(moment.timestamp()) if moment else -1))
         if self.lines % BLOCK == 0 or next_begin - self._offsets[-1] >= REACH:
             self._offsets.append(next_begin)
             self._firsts.append(self.lines)
+
+    def _judge_among_others(self, kind: int, text: bytes) -> int:
+        """GAP or SAME, for a line that is not NOISE."""
+        if self._stamp[:16] != self._shown_stamp[:16]:
+            gap = self._gap_to_now()
+            self._shown_stamp = self._stamp
+            if gap is not None:
+                self._gaps[self.lines] = gap
+                self._recent = [hash(signature(text, kind))]
+                return GAP
+        mark = hash(signature(text, kind))
+        if mark in self._recent:
+            return SAME
+        self._recent.append(mark)
+        if len(self._recent) > _NEAR:
+            del self._recent[0]
+        return 0
+
+    def _gap_to_now(self) -> timedelta | None:
+        now, before = _moment(self._stamp), _moment(self._shown_stamp)
+        return now - before if now and before and now - before >= SILENCE else None
+
+
+def _moment(stamp: bytes) -> datetime | None:
+    """`2026/03/22 13:04:38` as a time."""
+    try:
+        return datetime.strptime(stamp.decode("ascii"), "%Y/%m/%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aibtui.core import arm_error, cause, packer
-from aibtui.core.alerts import Alerts, moment_of
+from aibtui.core.alerts import Alerts
 from aibtui.core.arm_error import ArmErrors
 from aibtui.core.build import Build, LogFormat, Output
 from aibtui.core.changes import changes_between
 from aibtui.core.clues import Clues
 from aibtui.core.events import DownloadMoved
 from aibtui.core.fold import Fold
-from aibtui.core.lines import Block, Gap, Line, Lines, gaps, next_stamp, parse_line, stamp_before
+from aibtui.core.lines import LOOK_BACK, Block, Gap, Line, Lines, gaps, next_stamp, parse_line, stamp_before
+from aibtui.core.moment import moment_of
 from aibtui.core.polls import Chunk, Poll, Status
 from aibtui.core.pulse import Pulse, Sampler
 from aibtui.core.rulebook import Rule
@@ -28,6 +29,7 @@ from aibtui.core.updates import Alert, LogReplaced, Update
 
 _LOG = "customization.log"
 _TASK_LOG = "devops.log"
+_STOP_WITHOUT_STAMP = b"PACKER OUT Cancelling build after receiving"
 _TICK = timedelta(seconds=30)
 _JUDGE_EVERY = timedelta(seconds=10)
 _LONGEST_RUN = timedelta(hours=24)
@@ -205,9 +207,7 @@ class Monitor:
         if self._clock is None:
             first = next_stamp(block.data, 0)  # the first line may have none
             self._fold.clock(first[1] if first else None)
-        leaps: Iterable[tuple[int, Gap | tuple[Line, bool]]] = (
-            (gap.position, gap) for gap in gaps(block, self._clock, _TICK)
-        )
+        leaps: Iterable[tuple[int, Gap | tuple[Line, bool]]] = ((gap.position, gap) for gap in self._leaps(block))
         found_lines = ((offset, (line, True)) for offset, line in self._scanner.lines(block))
         arrived = self._clock + self._drift if self._clock and self._fold.build.format == "g1" else None
         samples = ((offset, (line, False)) for offset, line in self._sampler.lines(block, arrived))
@@ -224,6 +224,18 @@ class Monitor:
             self._clock = newest
         self._fold.clock(self._clock)
         self._remember_output(block, len(block.data), self._lines.count)
+
+    def _leaps(self, block: Block) -> Iterator[Gap]:
+        """The leaps of the log's clock. The oldest format does not stamp the line that stops a build, so a leap that
+        comes to light after it was before it."""
+        for gap in gaps(block, self._clock, _TICK):
+            stop = block.data.rfind(_STOP_WITHOUT_STAMP, max(0, gap.position - LOOK_BACK), gap.position)
+            if stop >= 0 and next_stamp(block.data, stop, gap.position) is None:
+                position = block.data.rfind(b"\n", 0, stop) + 1
+                moved = gap.line - block.data.count(b"\n", position, gap.position)
+                yield replace(gap, position=position, line=moved, silent=False)
+            else:
+                yield gap
 
     def _cross(self, gap: Gap, block: Block) -> None:
         """The log's clock made a leap: let the time pass in ticks, as it did while the build ran."""

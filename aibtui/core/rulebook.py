@@ -132,7 +132,8 @@ Condition = Match | Succession | Repeat | Silence | Stall | Loop | Lasting
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row. `likely` makes an error of a warning once its step or the build fails. `large_vm_remedy` is the remedy
-    where the build VM has 8 cores or more, `step_remedies` has others by the type of the step. `steps` and `phases` narrow where in the run it may hold; empty is anywhere.
+    where the build VM has 8 cores or more, `step_remedies` has others by the type of the step. `steps` and `phases`
+    narrow where in the run it may hold; empty is anywhere.
     `meanings` explains the values of a named group: `{code}` has its sentence in `{code_meaning}`. `leads_to` is the id
     of what this brings about: where both are there, both are errors, and the other names this one.
     """

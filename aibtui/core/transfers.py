@@ -33,7 +33,7 @@ _SIZES = (
 # What may stand behind the sizes; anything else makes a sentence of the line.
 _TAIL = (
     rf"(?:[\s|,;()/\[\]=#>.…·-]|[^\x00-\x7f]|{_PERCENT} ?%"
-    rf"|{_NUMBER} ?(?:[KMGT]i?)?(?:B(?:ytes?)?|bits?|b)(?:/s(?:ec)?|ps)"
+    rf"|{_NUMBER} ?(?:[KMGT]i?)?(?:B(?:ytes?)?|bits?|b)(?:/s(?:ec)?|ps)?"
     r"|\d[\d:.]*(?: ?(?:h|m|s|sec|min|hr)\b)?|[\d-]+:[\d:-]+"
     r"|\b(?:eta|in|at|left|remaining|completed?|done|downloaded|received|transferred|copied):?)*"
 )
@@ -49,7 +49,8 @@ _OF_A_MACHINE = re.compile(
     re.IGNORECASE,
 )
 _STAMP_IN_NAME = re.compile(
-    r"^\W*(?:\d{4}[-/]\d\d[-/]\d\d[T ]?)?(?:\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?Z?)?\W*(?:\[?(?:INFO|VERBOSE|DEBUG)\]?\W+)?",
+    r"^\W*(?:\d{4}[-/]\d\d[-/]\d\d[T ]?)?(?:\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?Z?)?\W*"
+    r"(?:\[?(?:INFO|VERBOSE|DEBUG)\]?\W+)?",
     re.IGNORECASE,
 )
 _PERCENT_IN_NAME = re.compile(rf"{_PERCENT} ?%")

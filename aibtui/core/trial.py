@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aibtui.core.alerts import Alerts, Moment
+from aibtui.core.alerts import Alerts
 from aibtui.core.build import Build, Download, Output, Step
 from aibtui.core.lines import Line
+from aibtui.core.moment import Moment
 from aibtui.core.polls import Status
 from aibtui.core.pulse import Pulse
 from aibtui.core.rulebook import LINE_PLACES, Lasting, Loop, Rule, Silence, Stall, parse_duration

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -188,4 +188,4 @@ class Update:
     root_cause: RootCause | None = None
     generation: int = 0
     ended: bool = False
-    tempo: Tempo = Tempo()
+    tempo: Tempo = field(default_factory=Tempo)

@@ -288,6 +288,17 @@ def test_the_oldest_format_has_no_stamps_so_the_time_of_arrival_counts() -> None
     assert "big.zip has stood still at 6 % for 2 minutes" in alert.title
 
 
+def test_a_finished_log_of_the_oldest_format_tells_of_a_download_that_its_stop_left_unfinished() -> None:
+    log = Log("g1").prepare("file", "file", "powershell").hidden_upload()
+    log.headline("Uploading /aib/packerInput/script_0 => C:\\big.zip").debug("[INFO] 826000 bytes to upload")
+    for share in range(1, 60):
+        log.say("").raw(f"big.zip {share * 826} B / 826000 B  {share / 10:.2f}%")
+    line = log.number
+    update = explain(log.wait(100 * 60).cancel().data)
+    assert update.root_cause is not None
+    assert (update.root_cause.rule, update.root_cause.line) == ("stalled-download", line)
+
+
 # Loops
 
 

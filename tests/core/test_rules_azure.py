@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from aibtui.core.alerts import Alerts, Moment
+from aibtui.core.alerts import Alerts
+from aibtui.core.moment import Moment
 from aibtui.core.build import LogFormat
 from aibtui.core.lines import Line
 from aibtui.core.monitor import Monitor

@@ -1,0 +1,39 @@
+"""Where a build is at one moment of its log's own time: all that a rule may ask of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aibtui.core.build import Build, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where the build is while a line is seen or time passes, as far as rules may ask."""
+
+    at: datetime
+    phase: str | None = None
+    step: Step | None = None
+    vm_size: str | None = None
+    source: str | None = None
+    vm_name: str | None = None
+    staging_group: str | None = None
+    left: timedelta | None = None
+    """Until `buildTimeoutInMinutes` is over, where the template is known."""
+
+
+def moment_of(build: Build, at: datetime) -> Moment:
+    """The moment of a build at `at`, the log's own time."""
+    phase, facts = build.phase, build.facts
+    started_at = build.run_started_at
+    return Moment(
+        at,
+        phase.name if phase else None,
+        build.step,
+        facts.vm_size,
+        facts.source,
+        facts.vm_name,
+        facts.staging_group,
+        max(started_at + build.timeout - at, timedelta()) if started_at and build.timeout else None,
+    )
