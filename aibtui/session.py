@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol
 
 from aibtui.core.build import Build
+from aibtui.core.forecast import Baseline
 from aibtui.core.polls import Poll, Status, Trouble
 from aibtui.core.updates import Update
 from aibtui.recording import Recordings, Run
@@ -45,13 +46,18 @@ class Monitor(Protocol):
 
     def feed(self, poll: Poll) -> Update: ...
 
+    def expect(self, baseline: Baseline) -> None: ...
+
+    def retell(self) -> None: ...
+
 
 class Watch:
     """One template, file or recording, watched until its source says that it ended.
 
     `async with Watch(...) as watch` and `async for update in watch.updates()`; leaving the block closes source and
     recordings at once, also with a request in flight. `run` is the recording of what is watched now: another object
-    after a new run began, and still readable after the last update.
+    after a new run began, and still readable after the last update. `last` is the newest Update. `history` gives what
+    earlier runs of a template's kind took, once a run of it is known.
     """
 
     def __init__(
@@ -61,14 +67,17 @@ class Watch:
         recordings: Recordings,
         clock: Clock,
         longest_pause: timedelta = LONGEST_PAUSE,
+        history: Callable[[Status], Baseline] | None = None,
     ) -> None:
         self.run: Run = recordings.scratch()
+        self.last: Update | None = None
         self._source = source
         self._new_monitor = monitor
         self._monitor = monitor()
         self._recordings = recordings
         self._clock = clock
         self._longest_pause = longest_pause
+        self._history = history
         self._announced: Run | None = None
 
     async def __aenter__(self) -> Watch:
@@ -84,7 +93,7 @@ class Watch:
         while True:
             poll = await self._source.look(self._clock.now())
             self._follow(poll.status)
-            update = self._monitor.feed(self._record(poll))
+            self.last = update = self._monitor.feed(self._record(poll))
             yield update
             if poll.ended:
                 return
@@ -111,8 +120,11 @@ class Watch:
             return
         self._recordings.release(before)
         self._monitor = self._new_monitor()
+        if self._history is not None:
+            self._monitor.expect(self._history(status))
         for known in self.run.polls():
             self._monitor.feed(replace(known, ended=False))
+        self._monitor.retell()
 
     def _record(self, poll: Poll) -> Poll:
         """Keep the look on disk; the look as it is shown, with a word where that is not so."""

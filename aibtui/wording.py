@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import assert_never
 
 from aibtui.core.build import Build, Outcome, Phase, PhaseName, State, Step
+from aibtui.core.forecast import Forecast
 from aibtui.core.updates import (
     Alert,
     AlertClosed,
     AlertOpened,
     AlertUpdated,
     Change,
+    ForecastChanged,
     LogReplaced,
     PhaseChanged,
     RunStateChanged,
@@ -257,7 +259,18 @@ def sentence(change: Change, build: Build) -> SafeText:
             return transport_sentence(transport)
         case LogReplaced(generation=generation):
             return SafeText(f"The log was replaced by another one; it is read anew (generation {generation})")
+        case ForecastChanged(forecast=told):
+            return forecast_sentence(told)
     assert_never(change)
+
+
+def forecast_sentence(told: Forecast) -> SafeText:
+    """When the build ends: `Ends about 16:04:12 UTC, between 15:58:00 and 16:11:00, by 4 runs`."""
+    between = f"between {clock(told.low, UTC)} and {clock(told.high, UTC)}"
+    said = f"Ends about {clock(told.ends_at, UTC)} UTC, {between}, by {count(told.n, 'earlier run')}"
+    if told.new_steps:
+        said += f"; new in this run: step {', '.join(str(index) for index in told.new_steps)}"
+    return clean(said)
 
 
 def alert_line(alert: Alert) -> SafeText:
@@ -337,9 +350,9 @@ def now_sentence(update: Update) -> SafeText:
     return clean(", ".join(doing))
 
 
-def come_back(target: str, *, local_file: bool = False) -> SafeText:
-    """The command that watches the same thing again; `target` is a full resource id, or a path."""
-    return clean(shlex.join(["aibtui", "watch", *(["--file"] if local_file else []), target]))
+def come_back(*words: str) -> SafeText:
+    """The command that shows the same thing again: `aibtui` and its words, quoted for a shell."""
+    return clean(shlex.join(["aibtui", *words]), limit=None)
 
 
 def _run_state_sentence(change: RunStateChanged) -> str:

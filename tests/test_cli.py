@@ -125,12 +125,12 @@ def test_a_demo_of_a_looping_sysprep_calls_it_before_the_time_out(tmp_path: Path
 def test_fail_on_an_alert_exits_with_8_and_says_how_to_come_back(tmp_path: Path) -> None:
     played = aibtui(tmp_path, "demo", "sysprep-loop", "--speed", "max", "--output", "plain", "--fail-on", "warning")
     assert played.returncode == 8
-    assert played.stderr.decode().startswith("aibtui watch /subscriptions/")
+    assert played.stderr.decode() == "aibtui demo sysprep-loop\n"
 
 
 def test_a_timeout_of_the_users_own_exits_with_124(tmp_path: Path) -> None:
     played = aibtui(tmp_path, "demo", "--speed", "max", "--output", "plain", "--timeout", "15m")
-    assert (played.returncode, played.stderr.decode()[:13]) == (124, "aibtui watch ")
+    assert (played.returncode, played.stderr.decode()) == (124, "aibtui demo windows\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to send there")
@@ -152,7 +152,7 @@ def test_an_interruption_exits_with_130_at_once_and_names_the_command_that_comes
         said = process.stderr.read().decode()
         code = process.wait(10)
     assert code == 130
-    assert said.splitlines()[-1].startswith("aibtui watch /subscriptions/")
+    assert said.splitlines()[-1] == "aibtui demo windows"
     assert "Traceback" not in said
     assert time.monotonic() - began < 5
 
@@ -172,6 +172,32 @@ def test_emulate_prints_the_command_that_watches_it(tmp_path: Path) -> None:
     assert watched.returncode == 1
     report = events(watched.stdout)[-1]["report"]
     assert (report["outcome"], report["root_cause"]["step"]) == ("failed", 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to send there")
+def test_a_watch_that_is_interrupted_names_the_whole_command_that_comes_back(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "aibtui", "emulate"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(tmp_path),
+    ) as process:
+        assert process.stdout is not None
+        command = process.stdout.readline().decode().split()
+        with subprocess.Popen(
+            [sys.executable, "-m", *command, "--output", "plain"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path),
+        ) as watching:
+            assert watching.stdout is not None
+            assert watching.stderr is not None
+            watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            said = watching.stderr.read().decode()
+            assert watching.wait(10) == 130
+        process.terminate()
+    assert said.splitlines()[-1].split() == command
 
 
 def failed_log() -> bytes:
@@ -220,6 +246,7 @@ def test_explain_tells_a_person_what_failed_first(tmp_path: Path) -> None:
         (["replay", "no-such"], 3, "aibtui runs"),
         (["demo", "--speed", "fast"], 2, "no speed"),
         (["demo", "--timeout", "soon"], 2, "90s, 15m or 2h"),
+        (["demo", "--fail-on", "nonsense"], 2, "aibtui rules list"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

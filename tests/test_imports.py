@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-import aibtui
 
 PROGRAM = """
 import runpy, sys
@@ -21,19 +18,14 @@ except SystemExit as exit:
 print(sorted(heavy & sys.modules.keys()), file=sys.stderr)
 """
 
-needs_the_commands = pytest.mark.skipif(
-    not (Path(aibtui.__file__).parent / "cli.py").exists(), reason="there are no commands to run"
-)
 
-
-@needs_the_commands
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["watch", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["watch", "--help"], ["rules", "list"]])
 def test_help_loads_neither_the_screen_nor_azure(arguments: list[str]) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, timeout=60, check=True
     )
     assert ran.stderr.strip() == "[]"
-    assert "aibtui" in ran.stdout
+    assert ran.stdout.strip()
 
 
 def test_the_package_itself_loads_nothing() -> None:

@@ -227,8 +227,8 @@ def test_the_reason_is_the_first_cause_then_the_service_then_packer() -> None:
 
 
 def test_the_command_that_comes_back_can_be_pasted_into_a_shell() -> None:
-    assert wording.come_back("/subscriptions/s/x") == "aibtui watch /subscriptions/s/x"
-    assert wording.come_back("my logs/a.log", local_file=True) == "aibtui watch --file 'my logs/a.log'"
+    assert wording.come_back("watch", "/subscriptions/s/x") == "aibtui watch /subscriptions/s/x"
+    assert wording.come_back("watch", "--file", "my logs/a.log") == "aibtui watch --file 'my logs/a.log'"
 
 
 def test_no_sentence_carries_what_a_terminal_would_obey() -> None:
@@ -244,7 +244,7 @@ def test_no_sentence_carries_what_a_terminal_would_obey() -> None:
         wording.sentence(TransportChanged(NOON, transport), build),
         wording.outcome_sentence(update(build)),
         wording.now_sentence(update(build, transport=transport)),
-        wording.come_back(hostile),
+        wording.come_back("watch", hostile),
         wording.reason(update(build)) or "",
     ]
     assert all(clean(text) == text for text in said)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from aibtui.recording import Recordings
 
 T = TypeVar("T")
 
@@ -65,6 +70,23 @@ timeout_option = click.option(
     "--timeout", type=Duration(), help="Stop watching after this long (90s, 15m, 2h) and exit 124; the build goes on."
 )
 no_record_option = click.option("--no-record", is_flag=True, help="Keep nothing on disk after the watch.")
+rules_option = click.option(
+    "--rules",
+    "rule_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    envvar="AIBTUI_RULES",
+    show_envvar=True,
+    help="Your own rules, laid over the built-in ones by id; may be given again.",
+)
+
+
+def recordings(temporary: bool = False) -> Recordings:
+    """The recorded runs of this user; `temporary` ones are removed when they are closed."""
+    from aibtui.recording import Recordings, default_state_dir
+
+    return Recordings.temporary() if temporary else Recordings(default_state_dir(os.environ))
 
 
 def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
+from aibtui.cli.keeping import earlier_reports, keep_report, make_room
+from aibtui.cli.onscreen import ScreenOptions, Shown, on_screen
+from aibtui.cli.rulefiles import LiveRules
+
 if TYPE_CHECKING:
-    from aibtui.core.rulebook import Rule
+    from aibtui.core.forecast import Baseline
+    from aibtui.core.polls import Status
     from aibtui.core.updates import Update
     from aibtui.recording import Recordings, Run
     from aibtui.session import Clock, Watch
@@ -42,41 +48,158 @@ class Limits:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A build to watch: where its looks come from, where they are kept, its full id or its path.
+
+    `words` are those of the command that comes back to it.
+    """
+
+    source: Source
+    recordings: Recordings
+    target: str
+    words: tuple[str, ...]
+
+
+def limits_of(fail_on: tuple[str, ...], timeout: timedelta | None, rules: LiveRules) -> Limits:
+    """The limits, once it is sure that they can be reached. Raises click.UsageError for a rule that nobody knows."""
+    from aibtui.core.rulebook import FOUND_BY_CODE
+    from aibtui.wording import SEVERITIES
+
+    known = {*SEVERITIES, *FOUND_BY_CODE, *(rule.id for rule in rules.current)}
+    unknown = [name for name in fail_on if name not in known]
+    if unknown:
+        raise click.UsageError(
+            f"There is no rule or severity called {unknown[0]!r}. Severities: {', '.join(SEVERITIES)}; "
+            "the rules are listed by: aibtui rules list"
+        )
+    return Limits(fail_on, timeout)
+
+
 async def follow(
     source: Source,
     recordings: Recordings,
     target: str,
     output: str,
     limits: Limits,
+    rules: LiveRules,
+    words: tuple[str, ...],
     *,
     clock: Clock | None = None,
-    local_file: bool = False,
+    screen: ScreenOptions | None = None,
 ) -> int:
-    """Watch to the end, drawn as `output` says; the exit code."""
-    from aibtui.core.monitor import Monitor
-    from aibtui.session import SystemClock, Watch
+    """Watch one build to the end, drawn as `output` says; the exit code. `words` are the command that comes back."""
+    job = Job(source, recordings, target, words)
+    return await follow_all([job], output, limits, rules, clock=clock, screen=screen)
 
-    rules = built_in_rules()
+
+async def follow_all(
+    jobs: Sequence[Job],
+    output: str,
+    limits: Limits,
+    rules: LiveRules,
+    *,
+    clock: Clock | None = None,
+    screen: ScreenOptions | None = None,
+) -> int:
+    """Watch all to the end, drawn as `output` says; the worst exit code."""
+    from aibtui.session import SystemClock, Watch, worst
+
     clock = clock or SystemClock()
-    async with Watch(source, lambda: Monitor(rules), recordings, clock) as watch:
+    titles = _titles([job.target for job in jobs])
+    async with AsyncExitStack() as stack:
+        watches = [
+            await stack.enter_async_context(
+                Watch(job.source, rules.monitor, job.recordings, clock, history=_earlier(job.recordings))
+            )
+            for job in jobs
+        ]
+        shown = [Shown(watch, title, job.target) for watch, title, job in zip(watches, titles, jobs, strict=True)]
         if _front_end(output) == "tui":
-            code, ended = await _on_screen(watch, target, limits, clock)
+            ends = await on_screen(shown, limits, clock, screen or ScreenOptions(), rules.reloading)
         else:
-            code, ended = await _as_lines(watch, target, output, limits)
-        if not ended:
-            from aibtui.wording import come_back
+            async with rules.reloading(_narrate):
+                ends = await _all_as_lines(shown, output, limits)
+        for job, watch, (_, ended) in zip(jobs, watches, ends, strict=True):
+            keep_report(watch, job.target)
+            if not ended:
+                from aibtui.wording import come_back
 
-            click.echo(come_back(target, local_file=local_file), err=True)
-    return code
+                click.echo(come_back(*job.words), err=True)
+        watched = {watch.run.id for watch in watches}
+    if all(ended for _, ended in ends):
+        make_room(jobs[0].recordings, watched)
+    return worst(code for code, _ in ends)
 
 
-async def _as_lines(watch: Watch, target: str, output: str, limits: Limits) -> tuple[int, bool]:
+def _earlier(recordings: Recordings) -> Callable[[Status], Baseline]:
+    """What the recorded runs of a template's kind took."""
+
+    def of(status: Status) -> Baseline:
+        from aibtui.history import baseline, belongs
+
+        template = status.template
+        if template is None:
+            return baseline(())
+        known = earlier_reports(recordings)
+        return baseline(report for report in known if belongs(report, template.name, template.source))
+
+    return of
+
+
+def _titles(targets: Sequence[str]) -> list[str]:
+    """The last part of each, for those that share it the whole."""
+    names = [target.rpartition("/")[2] for target in targets]
+    return [name if names.count(name) == 1 else target for name, target in zip(names, targets, strict=True)]
+
+
+async def _all_as_lines(shown: Sequence[Shown], output: str, limits: Limits) -> list[tuple[int, bool]]:
+    if len(shown) == 1:
+        return [await _as_lines(shown[0].watch, shown[0].target, output, limits)]
+    from aibtui.outputs.several import Marked, named_line, named_object
+    from aibtui.session import ExitCode
+
+    width = max(len(one.title) for one in shown)
+
+    async def one(build: Shown) -> tuple[int, bool]:
+        from aibtui.sources import CannotWatch
+
+        mark = named_object(build.target) if output == "jsonl" else named_line(build.title, width)
+        stream = cast(TextIO, Marked(sys.stdout, mark))
+        try:
+            return await _as_lines(build.watch, build.target, output, limits, stream)
+        except CannotWatch as refusal:
+            _narrate(f"{build.title}: {refusal.text} {refusal.remedy}")
+            return refusal.exit_code, True
+
+    tasks = [asyncio.create_task(one(build)) for build in shown]
+    ends: list[tuple[int, bool]] = []
+    try:
+        for task in asyncio.as_completed(tasks):
+            ends.append(await task)
+            if ends[-1][0] == ExitCode.FAIL_ON:
+                break
+    except asyncio.CancelledError:
+        pass
+    for each in tasks:
+        each.cancel()
+    told = await asyncio.gather(*tasks)
+    # Who was told to stop because another reached a limit has no verdict of its own.
+    stopped = any(code == ExitCode.FAIL_ON for code, _ in told)
+    left = (ExitCode.SUCCEEDED, False)
+    return [left if stopped and end[0] == ExitCode.INTERRUPTED else end for end in told]
+
+
+async def _as_lines(
+    watch: Watch, target: str, output: str, limits: Limits, stream: TextIO | None = None
+) -> tuple[int, bool]:
     from aibtui.outputs.jsonl import JsonLines
     from aibtui.outputs.plain import Plain
     from aibtui.session import ExitCode, exit_code
 
     last: Update | None = None
-    shown = JsonLines(sys.stdout, target) if output == "jsonl" else Plain(sys.stdout, lambda: _tail(watch.run, last))
+    out = stream or sys.stdout
+    shown = JsonLines(out, target) if output == "jsonl" else Plain(out, lambda: _tail(watch.run, last))
     first_at: datetime | None = None
     code: int | None = None
     try:
@@ -96,43 +219,10 @@ async def _as_lines(watch: Watch, target: str, output: str, limits: Limits) -> t
     return code, ended
 
 
-async def _on_screen(watch: Watch, target: str, limits: Limits, clock: Clock) -> tuple[int, bool]:
-    from aibtui.session import ExitCode, exit_code
-    from aibtui.tui.app import WatchApp
-    from aibtui.tui.log_text import CurrentLog
-    from aibtui.wording import outcome_sentence
+def _narrate(text: str) -> None:
+    from aibtui.safetext import clean
 
-    first_at: datetime | None = None
-    reached: int | None = None
-
-    async def limited() -> AsyncIterator[Update]:
-        nonlocal first_at, reached
-        async for update in watch.updates():
-            first_at = first_at or update.at
-            yield update
-            reached = limits.code(update, first_at)
-            if reached is not None:
-                app.exit()
-                return
-
-    def recording() -> str | None:
-        return str(watch.run.path) if watch.run.kept else None
-
-    log = CurrentLog(lambda: watch.run)
-    app = WatchApp(limited, log, title=target.rpartition("/")[2], clock=clock.now, recording=recording)
-    try:
-        await app.run_async()
-    except asyncio.CancelledError:
-        return ExitCode.INTERRUPTED, False
-    if app.failure is not None:
-        raise app.failure
-    last = app.last_update
-    if last is None:
-        return ExitCode.SUCCEEDED, False
-    click.echo(outcome_sentence(last))
-    if reached is not None:
-        return reached, False
-    return (exit_code(last.build), True) if last.ended else (ExitCode.SUCCEEDED, False)
+    click.echo(f"aibtui: {clean(text)}", err=True)
 
 
 def _tail(run: Run, update: Update | None) -> list[str]:
@@ -158,14 +248,3 @@ def _front_end(output: str) -> str:
     on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     on_terminal = on_terminal and os.environ.get("TERM") != "dumb"
     return "tui" if on_terminal and not os.environ.get("CI") else "plain"
-
-
-def built_in_rules() -> tuple[Rule, ...]:
-    """The built-in rules."""
-    from importlib.resources import files
-
-    from aibtui.core.rulebook import compile_rules
-
-    tables = sorted((files("aibtui.core") / "rules").iterdir(), key=lambda entry: entry.name)
-    named = [table for table in tables if table.name.endswith(".toml")]
-    return tuple(rule for table in named for rule in compile_rules(table.read_text(encoding="utf-8"), table.name))

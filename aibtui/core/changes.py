@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from aibtui.core.build import Build, Phase, Step
@@ -57,7 +58,7 @@ def _run_state_changes(old: Build, new: Build, at: datetime) -> Iterator[Change]
     if now and (
         was is None or (was.run_state, was.sub_state, was.message) != (now.run_state, now.sub_state, now.message)
     ):
-        yield RunStateChanged(at, now.run_state, now.sub_state, now.message)
+        yield RunStateChanged(at, now.run_state, now.sub_state, now.message or now.provisioning_error)
 
 
 def _phase_changes(was: Phase, phase: Phase, at: datetime, end: int) -> Iterator[tuple[int, Change]]:
@@ -80,7 +81,8 @@ def _step_changes(was: Step | None, step: Step, at: datetime, end: int) -> Itera
     if step.state in ("planned", "skipped"):
         return
     if state in ("planned", "skipped") and step.started_at is not None:
-        yield (step.first_line or end) * 4 + 1, StepBegan(step.started_at, step)
+        begun = replace(step, state="running", exit_code=None, ended_at=None, last_line=None)
+        yield (step.first_line or end) * 4 + 1, StepBegan(step.started_at, begun)
     if step.state in _ENDED and step.started_at is not None:
         yield (step.last_line or end) * 4 + 1, StepEnded(step.ended_at or at, step)
 

@@ -35,6 +35,7 @@ class Fold:
         self._plans: dict[bool, list[str]] = {True: [], False: []}
         self._planned = False
         self._busy = False
+        self._codes_told = False
         self._doubted: list[Event] = []
         self._facts = FactBook()
         self._sysprep = Sysprep()
@@ -73,7 +74,9 @@ class Fold:
                 self._sysprep = self._sysprep.after(state, event.at)
                 self._change_step(activity=self._sysprep.activity)
             case events.ProvisioningEnded():
-                if self.build.step and not self._busy:
+                if self._doubts(event):
+                    pass
+                elif self.build.step:
                     self._close_step(event, "done")
             case events.DeletionRequested():
                 self._believe()
@@ -95,6 +98,8 @@ class Fold:
         self._set(steps=tuple(Step(i, kind, hidden=i in (1, last)) for i, kind in enumerate(plan, start=1)))
 
     def _state_fact(self, name: str, value: str) -> None:
+        if self.build.step is not None:
+            return
         if name == "OSType":
             self._set(os="linux" if value.lower() == "linux" else "windows")
         self._set(facts=self._facts.state(name, value, self.build.facts))
@@ -108,14 +113,14 @@ class Fold:
             if build.step is None:
                 self._open_phase(event, name)
         elif name == "capture":
-            if build.step and not self._busy and build.outcome == "running":
+            if build.step and build.outcome == "running" and not self._doubts(event):
                 self._close_step(event, "done")
                 self._open_phase(event, name)
         elif name == "cleanup":
             current = build.step
-            if current and current.state == "running" and self._must_doubt(current):
-                self._doubted.append(event)
-            elif not current or current.state != "running" or self._phase("capture").state == "running":
+            if self._doubts(event):
+                return
+            if not current or current.state != "running" or self._phase("capture").state == "running":
                 self._open_phase(event, name)
 
     def _open_phase(self, event: Event, name: PhaseName) -> None:
@@ -159,8 +164,7 @@ class Fold:
         if running and event.again and running.type == event.type and not self._busy:
             self._second_headline(event, running)
             return
-        made_by_service = bool(event.source and event.source.startswith(_SERVICE_MADE))
-        if running and self._must_doubt(running) and not made_by_service:
+        if running and self._must_doubt(running) and not _proves_end(running, event):
             return
         index = self._place(event)
         if index is None:
@@ -197,8 +201,22 @@ class Fold:
         self._busy = True
 
     def _must_doubt(self, running: Step) -> bool:
-        """Whether a script runs whose output could be what we read. Older formats mark their own words."""
-        return self._busy and self.build.format not in ("g1", "g2") and running.state == "running"
+        """Whether a script runs whose output could be what we read.
+
+        Nobody else's script runs in AIB's own last step. Older formats mark their own words better, and not all of
+        them tell a script's end; where one does, it is waited for.
+        """
+        if not self._busy or running.state != "running" or (running.hidden and running.index > 1):
+            return False
+        return self.build.format not in ("g1", "g2") or (running.type == "powershell" and self._codes_told)
+
+    def _doubts(self, event: Event) -> bool:
+        """Keep what cannot be believed yet until something proves it or gives the lie to it; whether it was kept."""
+        current = self.build.step
+        if current is None or not self._must_doubt(current):
+            return False
+        self._doubted.append(event)
+        return True
 
     def _place(self, event: events.StepHeadlined) -> int | None:
         """Which step this headline starts; None where it can be none."""
@@ -237,6 +255,7 @@ class Fold:
 
     def _returned(self, code: int) -> None:
         self._busy = False
+        self._codes_told = True
         self._doubted.clear()
         current = self.build.step
         if current and current.state == "running" and self.build.outcome == "running":
@@ -246,8 +265,7 @@ class Fold:
         current = self.build.step
         if current is None or current.state != "running":
             return
-        if self._must_doubt(current):
-            self._doubted.append(event)
+        if self._doubts(event):
             return
         self._close_step(event, "failed")
         self._fail_phase(event, "failed")
@@ -276,6 +294,9 @@ class Fold:
 
     def _believe(self) -> None:
         doubted, self._doubted = self._doubted, []
+        # Packer says once that a step had errors, and cleans up at once: what a script printed like it came before.
+        errors = [place for place, event in enumerate(doubted) if isinstance(event, events.StepErrored)]
+        doubted = doubted[errors[-1] :] if errors else doubted
         if doubted:
             self._busy = False
             for event in doubted:
@@ -315,6 +336,8 @@ class Fold:
     # Endings
 
     def _end(self, event: Event) -> None:
+        if isinstance(event, events.BuildCancelled):
+            self._doubted.clear()
         self._believe()
         if isinstance(event, events.LogEnded):
             if self.build.outcome == "running":
@@ -387,6 +410,14 @@ class Fold:
 
     def _set(self, **changes: object) -> None:
         self.build = replace(self.build, **changes)  # type: ignore[arg-type]  # names of Build's own fields
+
+
+def _proves_end(running: Step, event: events.StepHeadlined) -> bool:
+    """Whether a headline proves by its path, which only the service makes, that the running script is over.
+
+    A powershell provisioner reports the end of its script before anything follows; a shell provisioner does not.
+    """
+    return running.type != "powershell" and bool(event.source and event.source.startswith(_SERVICE_MADE))
 
 
 def _step_name(event: events.StepHeadlined) -> str | None:

@@ -98,7 +98,12 @@ class LineIndex:
             else:
                 head = data[position : min(end, position + HEAD)]
             position = end + 1
-            self._end_line(head, self.size + position)
+            if head[65:67] == b" [" and head[37:47] == b"] PACKER 2":
+                # Nearly all of Packer's debug log looks so; to judge it any further would double the time it takes.
+                self._stamp = head[46:65]
+                self._add(NOISE, self.size + position)
+            else:
+                self._end_line(head, self.size + position)
         self._hold(data, position, len(data))
         self.size += len(data)
 
@@ -125,6 +130,12 @@ class LineIndex:
         """Set a bit of a line from outside."""
         if not self._bytes[line] & bit:
             self._bytes[line] |= bit
+            self.changes += 1
+
+    def unset(self, line: int, bit: int) -> None:
+        """Clear a bit of a line."""
+        if self._bytes[line] & bit:
+            self._bytes[line] &= ~bit
             self.changes += 1
 
     def clear(self, bit: int) -> None:
@@ -207,9 +218,10 @@ class LineIndex:
         kind, stamp, text = judge(head)
         if stamp:
             self._stamp = stamp
-        if kind:
-            kind |= self._judge_among_others(kind, text)
-        self._bytes.append(kind)
+        self._add(kind | self._judge_among_others(kind, text) if kind else kind, next_begin)
+
+    def _add(self, byte: int, next_begin: int) -> None:
+        self._bytes.append(byte)
         self.lines += 1
         if self.lines % BLOCK == 0:
             moment = _moment(self._stamp)

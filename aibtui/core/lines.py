@@ -12,8 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from aibtui.core.build import LogFormat
+
 MAX_LINE = 64 * 1024
 LOOK_BACK = 16 * 1024
+
+# What tells a generation, where it stands right behind the prefix (and the stamp).
+_FORMAT_MARKS: tuple[tuple[bytes, LogFormat], ...] = (
+    (b"PACKER OUT", "g1"),
+    (b"PACKER ERR", "g1"),
+    (b" ui:     azure-arm:", "g2"),
+)
+_MARK_REACH = 40
 
 Stream = Literal["ui", "error", "log", "raw"]
 
@@ -23,6 +33,7 @@ _PREFIX = re.compile(
     rb"(?:\d{4}-\d\d-\d\dT[\d:.]+Z? +)?[^\w\n]{0,4}(?:([0-9a-fA-F]{8}-[0-9a-fA-F-]{27})\W{0,4})?"
     rb"PACKER(?: (OUT|ERR)\b)?(?: |$)"
 )
+_CONTAINER_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z? +")
 _STAMP = re.compile(rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?: |$)")
 _STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)")
 _PROCESS = re.compile(r"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
@@ -104,7 +115,8 @@ def parse_line(raw: bytes, number: int, at: datetime | None = None) -> Line:
     raw = raw[:MAX_LINE].rstrip(b"\r\n")
     prefix = _PREFIX.match(raw)
     if prefix is None:
-        return Line(number, at, "raw", raw.decode("utf-8", "replace"))
+        stamped = _CONTAINER_STAMP.match(raw)
+        return Line(number, at, "raw", raw[stamped.end() if stamped else 0 :].decode("utf-8", "replace"))
     rest = raw[prefix.end() :]
     stamp = _STAMP.match(rest)
     if stamp:
@@ -142,6 +154,25 @@ def parse_line(raw: bytes, number: int, at: datetime | None = None) -> Line:
         process=process,
         operation_id=operation.decode() if operation else None,
     )
+
+
+def format_of(data: bytes) -> LogFormat | None:
+    """The generation that a block's own prefixes show: g1 by OUT and ERR, g2 by its script output; g3 while neither is
+    seen. None where no line is Packer's. What a script prints is behind a prefix and cannot pretend to be one.
+    """
+    for needle, told in _FORMAT_MARKS:
+        at = data.find(needle)
+        while at >= 0:
+            start = data.rfind(b"\n", 0, at) + 1
+            prefix = _PREFIX.match(data, start)
+            if prefix and prefix.end() <= at + len(needle) <= prefix.end() + _MARK_REACH:
+                return told
+            if prefix and told == "g1" and prefix.group(2):
+                return told
+            end = data.find(b"\n", at)
+            at = data.find(needle, end) if end >= 0 else -1
+    first = data.find(b"PACKER ")
+    return "g3" if first >= 0 and _PREFIX.match(data, data.rfind(b"\n", 0, first) + 1) else None
 
 
 def _stamp(match: re.Match[bytes]) -> datetime | None:

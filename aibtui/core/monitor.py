@@ -10,13 +10,26 @@ from datetime import datetime, timedelta
 from aibtui.core import arm_error, cause, packer
 from aibtui.core.alerts import Alerts
 from aibtui.core.arm_error import ArmErrors
-from aibtui.core.build import Build, LogFormat, Output
+from aibtui.core.build import Build, Output
 from aibtui.core.changes import changes_between
 from aibtui.core.clues import Clues
 from aibtui.core.events import DownloadMoved
 from aibtui.core.fold import Fold
-from aibtui.core.lines import LOOK_BACK, Block, Gap, Line, Lines, gaps, next_stamp, parse_line, stamp_before
+from aibtui.core.forecast import Baseline
+from aibtui.core.lines import (
+    LOOK_BACK,
+    Block,
+    Gap,
+    Line,
+    Lines,
+    format_of,
+    gaps,
+    next_stamp,
+    parse_line,
+    stamp_before,
+)
 from aibtui.core.moment import moment_of
+from aibtui.core.outlook import Outlook
 from aibtui.core.polls import Chunk, Poll, Status
 from aibtui.core.pulse import Pulse, Sampler
 from aibtui.core.rulebook import Rule
@@ -25,7 +38,7 @@ from aibtui.core.scan import Scanner
 from aibtui.core.task import Said, Task
 from aibtui.core.tempo import Pace
 from aibtui.core.transport import Sight
-from aibtui.core.updates import Alert, LogReplaced, Update
+from aibtui.core.updates import Alert, ForecastChanged, LogReplaced, Update
 
 _LOG = "customization.log"
 _TASK_LOG = "devops.log"
@@ -36,16 +49,18 @@ _LONGEST_RUN = timedelta(hours=24)
 
 
 class Monitor:
-    """Watches one run."""
+    """Watches one run. `baseline` is what earlier runs of its kind took; it may come later, by `expect`."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], baseline: Baseline | None = None) -> None:
         self._rules = tuple(rules)
+        self._outlook = Outlook(baseline or Baseline())
         self._scanner = _scanner(self._rules)
         self._task = Task()
         self._statuses: list[tuple[datetime, Status]] = []
         self._sight = Sight()
         self._generation = 0
         self._shown: Update | None = None
+        self._refused = False
         self._start_log()
 
     def _start_log(self) -> None:
@@ -68,6 +83,14 @@ class Monitor:
         self._rules = tuple(rules)
         self._scanner = _scanner(self._rules)
         self._alerts.use(self._rules)
+
+    def expect(self, baseline: Baseline) -> None:
+        """Compare with these earlier runs from the next look on."""
+        self._outlook = Outlook(baseline)
+
+    def retell(self) -> None:
+        """Tell everything again at the next look, as to somebody who comes in now."""
+        self._shown = None
 
     def feed(self, poll: Poll) -> Update:
         """Digest one look."""
@@ -92,8 +115,11 @@ class Monitor:
             self._hear(self._task.finish(), poll.at)
         self._pass_time(poll)
         self._miss_log(poll)
+        refusals = [trouble for trouble in poll.troubles if trouble.target == "log" and trouble.kind != "disk"]
+        self._refused = any(not trouble.waiting for trouble in refusals) or (self._refused and not poll.log_read)
         build = self._build()
         transport = self._sight.look(poll, build)
+        told = self._outlook.look(build, self._log_now(poll) or poll.at, self._alerts) if not poll.ended else None
         verdict = cause.judge(build, self._alerts.all, self._clues)
         alerts = verdict.proves(self._alerts.all) if verdict else self._alerts.all
         before = self._shown
@@ -113,12 +139,14 @@ class Monitor:
                     transport,
                     poll.at,
                 ),
+                *((ForecastChanged(poll.at, told),) if told and self._outlook.news(told) else ()),
             ),
             transport=transport,
             root_cause=arm_error.root_cause(build, alerts, self._arm_errors) or (verdict.cause if verdict else None),
             generation=self._generation,
             ended=poll.ended,
             tempo=self._pace.tempo(build, self._log_now(poll)),
+            forecast=told,
         )
         self._shown = update
         return update
@@ -126,7 +154,7 @@ class Monitor:
     def _build(self) -> Build:
         read = (self._bytes, self._lines.count) if self._bytes else (self._task.bytes, self._task.lines)
         seen = replace(self._fold.build, bytes=read[0], lines=read[1], output=self._output)
-        return lay_over(seen, self._statuses)
+        return lay_over(seen, self._statuses, logless=self._refused and not self._bytes)
 
     def _miss_log(self, poll: Poll) -> None:
         """A run that failed and has no log: it ended before Packer began, or the log went with the staging group."""
@@ -233,7 +261,9 @@ class Monitor:
             if stop >= 0 and next_stamp(block.data, stop, gap.position) is None:
                 position = block.data.rfind(b"\n", 0, stop) + 1
                 moved = gap.line - block.data.count(b"\n", position, gap.position)
-                yield replace(gap, position=position, line=moved, silent=False)
+                above = block.data.rfind(b"\n", 0, max(0, position - 1)) + 1
+                last = next_stamp(block.data, above, position)
+                yield replace(gap, position=position, line=moved, silent=last is not None and last[0] == above)
             else:
                 yield gap
 
@@ -297,14 +327,8 @@ class Monitor:
         known = self._fold.build.format
         if known == "g1" or known == "g2":
             return
-        told: LogFormat | None = None
-        if b"PACKER OUT" in data or b"PACKER ERR" in data:
-            told = "g1"
-        elif b" ui:     azure-arm:" in data:
-            told = "g2"
-        elif known is None and b"PACKER " in data:
-            told = "g3"
-        if told:
+        told = format_of(data)
+        if told and (known is None or told != "g3"):
             self._fold.tell_format(told)
 
     def _remember_output(self, block: Block, end: int, number: int) -> None:

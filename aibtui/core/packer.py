@@ -15,15 +15,16 @@ from aibtui.core.build import PhaseName
 from aibtui.core.events import Event
 from aibtui.core.lines import Line
 
-Speaker = Literal["builder", "packer", "core", "plugin", "end", "any"]
+Speaker = Literal["headline", "builder", "packer", "core", "plugin", "end", "any"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One kind of line. `needle` (RE2 syntax) finds it in bytes; `pattern` must match its text from the start.
 
-    `speaker` says who must have said it: the builder (`==> azure-arm:`, so a script's output too), Packer's screen
-    without a builder, Packer's core log, a plug-in's log, or the service's end marker.
+    `speaker` says who must have said it: a headline (`==> azure-arm:`), the builder with or without the arrow (so a
+    script's output too), Packer's screen without a builder, Packer's core log, a plug-in's log, or the service's end
+    marker.
     """
 
     needle: str
@@ -108,7 +109,7 @@ PATTERNS: tuple[Row, ...] = (
     ),
     _row(
         "Running builder \\.\\.\\.",
-        "builder",
+        "headline",
         r"Running builder \.\.\.",
         lambda line, _: events.BuilderStarted(line.number, line.at),
     ),
@@ -139,38 +140,38 @@ PATTERNS: tuple[Row, ...] = (
     # Phases.
     _row(
         "(?:Validating|Deploying) deployment template",
-        "builder",
+        "headline",
         r"(?:Validating|Deploying) deployment template",
         _phase("deploy"),
     ),
     _row(
         "Waiting for WinRM to become available",
-        "builder",
+        "headline",
         r"Waiting for WinRM to become",
         lambda line, _: events.FactStated(line.number, line.at, "OSType", "Windows"),
     ),
     _row(
         "Waiting for SSH to become available",
-        "builder",
+        "headline",
         r"Waiting for SSH to become",
         lambda line, _: events.FactStated(line.number, line.at, "OSType", "Linux"),
     ),
     _row(
         "Waiting for (?:WinRM|SSH) to become available",
-        "builder",
+        "headline",
         r"Waiting for (?:WinRM|SSH) to become",
         _phase("connect"),
     ),
     _row(
         "Querying the machine's properties",
-        "builder",
+        "headline",
         r"Querying the machine's properties",
         lambda line, _: events.ProvisioningEnded(line.number, line.at),
     ),
-    _row("Powering off machine|Snapshotting ", "builder", r"Powering off machine|Snapshotting ", _phase("capture")),
+    _row("Powering off machine|Snapshotting ", "headline", r"Powering off machine|Snapshotting ", _phase("capture")),
     _row(
         "Deleting |Cleanup |Cleaning up |Adding to deletion queue|not created by Packer|Removing the created Deploy",
-        "builder",
+        "headline",
         r"(?:Deleting (?:Virtual Machine deployment|individual resources|KeyVault|the|resource)"
         r"|Cleanup |Cleaning up |Adding to deletion queue|The resource group was not created by Packer"
         r"|Removing the created Deployment)",
@@ -185,35 +186,35 @@ PATTERNS: tuple[Row, ...] = (
     # Steps: the headlines, and what provisioners say about themselves.
     _row(
         "(?:Uploading|Downloading) .* => ",
-        "builder",
+        "headline",
         r"(?:Uploading|Downloading) (?P<src>\S.*?) => (?P<dst>.+)$",
         _file_step,
     ),
     _row(
         "Provisioning with Powershell\\.\\.\\.",
-        "builder",
+        "headline",
         r"Provisioning with Powershell\.\.\.$",
         _plain_step("powershell"),
     ),
     _row(
         "Provisioning with powershell script: ",
-        "builder",
+        "headline",
         r"Provisioning with powershell script: (?P<src>.+)$",
         _script_step("powershell", again=True),
     ),
     _row(
         "Provisioning with shell script: ",
-        "builder",
+        "headline",
         r"Provisioning with shell script: (?P<src>.+)$",
         _script_step("shell"),
     ),
     _row(
-        "Provisioning with windows-shell", "builder", r"Provisioning with windows-shell", _plain_step("windows-shell")
+        "Provisioning with windows-shell", "headline", r"Provisioning with windows-shell", _plain_step("windows-shell")
     ),
-    _row("azure-arm: Restarting Machine", "builder", r"Restarting Machine$", _plain_step("windows-restart")),
+    _row("azure-arm: Restarting Machine", "headline", r"Restarting Machine$", _plain_step("windows-restart")),
     _row(
         "Uploading the Windows update elevated script",
-        "builder",
+        "headline",
         r"Uploading the Windows update elevated script",
         _plain_step("windows-update"),
     ),
@@ -237,13 +238,13 @@ PATTERNS: tuple[Row, ...] = (
     ),
     _row(
         "Provisioning step had errors",
-        "builder",
+        "headline",
         r"Provisioning step had errors: Running the cleanup provisioner",
         lambda line, _: events.StepErrored(line.number, line.at),
     ),
     _row(
         "Waiting for machine to restart|Machine successfully restarted",
-        "builder",
+        "headline",
         r"(?P<what>Waiting for machine to restart|Machine successfully restarted)",
         _acted,
     ),
@@ -303,6 +304,8 @@ NEEDLES: tuple[str, ...] = tuple(row.needle for row in PATTERNS)
 
 def _speaks(line: Line, speaker: Speaker) -> bool:
     match speaker:
+        case "headline":
+            return line.builder and line.arrow
         case "builder":
             return line.builder
         case "packer":

@@ -21,6 +21,8 @@ from aibtui.core.build import PHASES
 from aibtui.core.updates import Severity
 
 Where = Literal["output", "packer", "debug", "raw", "message", "provisioning", "devops"]
+# Alerts that no row can raise: they compare with history, or with what became of the log.
+FOUND_BY_CODE = frozenset({"step-over", "timeout-ahead", "log-replaced", "log-absent"})
 LOG_PLACES: frozenset[str] = frozenset({"output", "packer", "debug", "raw"})
 LINE_PLACES = LOG_PLACES | {"devops"}
 DOCS = "https://learn.microsoft.com/azure/virtual-machines/linux/image-builder-troubleshoot"

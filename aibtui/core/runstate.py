@@ -45,10 +45,11 @@ def _says_timed_out(message: str, by_log: Outcome) -> bool:
     return by_log != "succeeded" and "istribut" not in message and any(text in message for text in _TIMED_OUT)
 
 
-def lay_over(build: Build, statuses: Sequence[tuple[datetime, Status]]) -> Build:
+def lay_over(build: Build, statuses: Sequence[tuple[datetime, Status]], *, logless: bool = False) -> Build:
     """The build as people should see it: what the log shows, under every run state seen so far (when, what), in order.
 
-    The log's own findings are not touched by it, because its last lines may still come after the run is over.
+    The log's own findings are not touched by it, because its last lines may still come after the run is over. Where the
+    log cannot be read (`logless`), the run state has to stand in for its phases.
     """
     if not statuses:
         return build
@@ -56,7 +57,7 @@ def lay_over(build: Build, statuses: Sequence[tuple[datetime, Status]]) -> Build
     at, status = statuses[-1]
     for seen_at, seen in statuses:
         current = _PHASE_OF.get(seen.sub_state or "")
-        if build.lines == 0 and current is None and not seen.terminal:
+        if logless and current is None and not seen.terminal:
             current = _LOGLESS_PHASE_OF.get(seen.sub_state or "")
         if seen.terminal:
             _end_service_phases(phases, seen, seen_at)
@@ -89,8 +90,9 @@ def _end_service_phases(phases: list[Phase], status: Status, at: datetime) -> No
         if phase.state == "running":
             phases[i] = replace(phase, state="done" if good else stopped, ended_at=ended_at)
         elif phase.state == "planned":
-            # A watch that began late has not seen the last phases; a good run has been through distribution.
-            phases[i] = replace(phase, state="done" if good and phase.name == "distribute" else "skipped")
+            # A good run has been through all that it cannot do without, whether or not a log shows it.
+            optional = phase.name in ("optimize", "validate", "deprovision")
+            phases[i] = replace(phase, state="done" if good and not optional else "skipped")
 
 
 def _ended(steps: tuple[Step, ...], status: Status, at: datetime) -> tuple[Step, ...]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from aibtui.core.build import Build, Phase, Step
+from aibtui.core.forecast import Forecast
 from aibtui.core.tempo import Tempo
 
 TransportState = Literal["live", "quiet", "blind", "waiting", "log-done", "status-only", "ended"]
@@ -149,6 +150,14 @@ class LogReplaced:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class ForecastChanged:
+    """The expected end is known, or has moved by a minute or more."""
+
+    at: datetime
+    forecast: Forecast
+
+
 Change = (
     RunStateChanged
     | PhaseChanged
@@ -160,6 +169,7 @@ Change = (
     | AlertClosed
     | TransportChanged
     | LogReplaced
+    | ForecastChanged
 )
 
 
@@ -189,3 +199,4 @@ class Update:
     generation: int = 0
     ended: bool = False
     tempo: Tempo = field(default_factory=Tempo)
+    forecast: Forecast | None = None

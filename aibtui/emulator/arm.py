@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from aibtui.emulator.activity import BadFilter, events
 from aibtui.emulator.answers import Answer, Ask, arm_error, as_json
+from aibtui.emulator.gallery import image_version, version_of
 from aibtui.emulator.run import Run, service_time
 from aibtui.emulator.scenario import Step
 from aibtui.emulator.service import CONTAINER_NAME, Service
@@ -296,7 +298,7 @@ class Arm:
         built = [run for run in self._service.runs if run.state(now).run_state == "Succeeded"]
         if not built:
             return []
-        version = f"1.0.{built[-1].number}"
+        version = version_of(built[-1])
         outputs = []
         for target in self._service.scenario.properties.get("distribute", ()):
             artifact = target.get("imageId") or f"{target.get('galleryImageId', '')}/versions/{version}"
@@ -310,6 +312,22 @@ class Arm:
                 }
             )
         return outputs
+
+    def activity(self, ask: Ask, match: re.Match[str]) -> Answer:
+        try:
+            found = events(self._service, self.template_id, ask.query.get("$filter", ""), ask.query.get("$select", ""))
+        except BadFilter:
+            return arm_error(400, "BadRequest", "The $filter query parameter value is invalid.")
+        return as_json({"value": found})
+
+    def image_version(self, ask: Ask, match: re.Match[str]) -> Answer:
+        image_id = ask.path.rstrip("/").rsplit("/", 2)[0]
+        replication = ask.query.get("$expand", "").lower() == "replicationstatus"
+        found = image_version(self._service, image_id, match["version"], replication=replication)
+        if found is None:
+            kind = f"Microsoft.Compute/galleries/{match['gallery']}/images/{match['image']}/versions"
+            return self._resource_not_found(kind, match["version"], match["group"])
+        return as_json(found)
 
 
 def _customizer(step: Step) -> dict[str, Any]:
@@ -326,6 +344,8 @@ def _route(method: str, path: str, handler: Handler) -> tuple[str, re.Pattern[st
 _GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
 _TEMPLATE = f"{_GROUP}/providers/{TEMPLATES}/{{template}}"
 _CONTAINERS = f"{_GROUP}/providers/{_CONTAINER_GROUPS}"
+_ACTIVITY = "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values"
+_GALLERIES = f"{_GROUP}/providers/Microsoft.Compute/galleries"
 _LOCATION = "/subscriptions/{subscription}/providers/Microsoft.VirtualMachineImages/locations/{location}"
 
 _ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
@@ -345,6 +365,8 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
     _route("GET", f"{_LOCATION}/operationResults/{{name}}", Arm.operation_result),
     _route("GET", f"{_GROUP}/providers/Microsoft.Storage/storageAccounts", Arm.storage_accounts),
     _route("GET", f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{{name}}", Arm.storage_account),
+    _route("GET", _ACTIVITY, Arm.activity),
+    _route("GET", f"{_GALLERIES}/{{gallery}}/images/{{image}}/versions/{{version}}", Arm.image_version),
     _route("GET", _CONTAINERS, Arm.container_groups),
     _route("GET", f"{_CONTAINERS}/{{name}}", Arm.container_group),
     _route("GET", f"{_CONTAINERS}/{{name}}/containers/{{container}}/logs", Arm.container_logs),

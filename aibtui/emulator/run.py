@@ -60,6 +60,12 @@ class Run:
             for name in ("timeline", "states", "_offsets", "_lengths", "_whole"):
                 self.__dict__.pop(name, None)
 
+    @property
+    def canceled_at(self) -> datetime | None:
+        """When somebody cancelled it."""
+        after = self._canceled_after
+        return None if after is None else self.started_at + timedelta(seconds=after)
+
     @cached_property
     def timeline(self) -> Timeline:
         return self.told(self.operation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -39,7 +40,8 @@ class Emulator:
     after the run's start the blob is there (a few seconds after Packer's first line unless given), `moment` when
     after the run's start the blob is replaced or the staging group vanishes (half-way unless given).
     `template_deleted_after` the clock's start the template and its staging group are gone. Without `auto_run` the
-    template waits for a POST to `run`. `earlier_runs` leaves that many older logs in the container.
+    template waits for a POST to `run`. `earlier_runs` leaves that many older logs in the container, a day apart, or one
+    of each scenario given, the oldest first. `more_files` are further blobs of the newest run's folder, by name.
 
     Any Authorization header is accepted unchecked: this server only ever listens on loopback.
     """
@@ -56,7 +58,8 @@ class Emulator:
         moment: timedelta | None = None,
         template_deleted_after: timedelta | None = None,
         auto_run: bool = True,
-        earlier_runs: int = 0,
+        earlier_runs: int | Sequence[Scenario] = 0,
+        more_files: Mapping[str, bytes] | None = None,
         port: int = 0,
     ) -> None:
         self.scenario = scenario
@@ -73,6 +76,7 @@ class Emulator:
             template_deleted_after=template_deleted_after,
             auto_run=auto_run,
             earlier_runs=earlier_runs,
+            more_files=more_files or {},
         )
         self._arm = Arm(self._service)
         self._faults = Faults()

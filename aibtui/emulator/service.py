@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aibtui.emulator.clock import ScenarioClock
@@ -34,7 +36,8 @@ class Service:
         moment: timedelta | None,
         template_deleted_after: timedelta | None,
         auto_run: bool,
-        earlier_runs: int,
+        earlier_runs: int | Sequence[Scenario],
+        more_files: Mapping[str, bytes],
     ) -> None:
         self.scenario = scenario
         self.clock = clock
@@ -47,14 +50,16 @@ class Service:
         self._deleted_after = template_deleted_after
         self._blobs: dict[int, LogBlob] = {}
         self.runs: list[Run] = []
-        for number in range(earlier_runs):
-            self._begin(clock.start - _BETWEEN_RUNS * (earlier_runs - number))
-        self._earlier = earlier_runs
+        self._more_files = more_files
+        earlier = [scenario] * earlier_runs if isinstance(earlier_runs, int) else list(earlier_runs)
+        for number, played in enumerate(earlier):
+            self._begin(clock.start - _BETWEEN_RUNS * (len(earlier) - number), played)
+        self._earlier = len(earlier)
         if auto_run:
             self._begin(clock.start)
 
-    def _begin(self, started_at: datetime) -> Run:
-        run = Run(self.scenario, self._generation, len(self.runs), started_at)
+    def _begin(self, started_at: datetime, scenario: Scenario | None = None) -> Run:
+        run = Run(scenario or self.scenario, self._generation, len(self.runs), started_at)
         self._blobs[run.number] = LogBlob(run, self._mode, self._lag, self._appears_after, self._moment)
         self.runs.append(run)
         return run
@@ -106,8 +111,12 @@ class Service:
         """All blobs of the container, by name; none when the staging group is gone."""
         if self.staging_gone:
             return []
-        states = (self._blobs[run.number].at(self.now) for run in self.runs)
-        return sorted((state for state in states if state is not None), key=lambda state: state.name)
+        states = [state for run in self.runs if (state := self._blobs[run.number].at(self.now)) is not None]
+        log = self.log_blob()
+        if log is not None and self.run is not None:
+            folder = f"{self.run.folder}/"
+            states += [replace(log, name=folder + name, data=data) for name, data in self._more_files.items()]
+        return sorted(states, key=lambda state: state.name)
 
     def log_blob(self, at: datetime | None = None) -> BlobState | None:
         """The newest run's log as a blob, at this time or now."""

@@ -1,4 +1,4 @@
-"""The report for a person: outcome, cause, evidence, remedy, then the timeline, on 80 columns."""
+"""The diagnosis for a person: outcome, cause, evidence, remedy, then the timeline, on 80 columns."""
 
 from __future__ import annotations
 
@@ -6,124 +6,144 @@ import textwrap
 from collections.abc import Iterator
 from datetime import UTC
 
-from aibtui.core.build import Phase, Step
-from aibtui.core.updates import Alert, Update
+from aibtui.core.build import Phase
+from aibtui.core.updates import Alert, Evidence, Update
+from aibtui.outputs.diagnosis import Diagnosis, diagnose
+from aibtui.outputs.fitting import WHOLE_WORDS, is_command, plain_cause, remedy_lines, short
+from aibtui.outputs.timeline import Stretch, phases_not_reached, reached_phases, steps_in_short
 from aibtui.safetext import SafeText, clean, neutralise_ci
-from aibtui.wording import (
-    alert_line,
-    cause_alert,
-    clock,
-    count,
-    duration,
-    elapsed,
-    iso,
-    outcome_sentence,
-    phase_name,
-    reason,
-    size,
-    state_glyph,
-    step_name,
-)
+from aibtui.wording import alert_line, clock, count, duration, elapsed, iso, phase_name, size, state_glyph
 
 WIDTH = 80
 LABEL_WIDTH = 10
-EVIDENCE_LINES = 5
+EVIDENCE_LINES = 8
 OTHER_ALERTS = 10
-_REASON_LIMIT = 600
-_EVIDENCE_LIMIT = 240
+_CAUSE_LIMIT = 240
+_MESSAGE_LIMIT = 300
+_NAME_WIDTH = 46
 
 
 def explain(update: Update, source: str) -> str:
     """The whole text, without an end of line at its end. `source` is the file's name or the template's id."""
-    sections = [_head(update), _cause(update), _log(update, source), _timeline(update), _other_alerts(update)]
+    told = diagnose(update)
+    sections = [_wrapped(told.headline), _cause(told), _missing(told), _facts(update, source), _timeline(update)]
+    sections.append(_others(told))
     text = "\n\n".join("\n".join(lines) for section in sections if (lines := list(section)))
     return neutralise_ci(SafeText(text))  # as a whole, because folding may bring `::` to the front of a line
 
 
-def _head(update: Update) -> Iterator[str]:
-    yield from textwrap.wrap(outcome_sentence(update), WIDTH)
+def _cause(told: Diagnosis) -> Iterator[str]:
+    if told.cause is None:
+        return
+    said = short(told.cause, _CAUSE_LIMIT)
+    yield from _labelled(told.label, f"{said} ({told.place})" if told.place else said)
+    if told.why:
+        yield from _labelled("", told.why)
+    if told.message:
+        yield from _labelled("Message", short(told.message, _MESSAGE_LIMIT))
+    yield from _evidence(told.evidence_beyond(f"{said} {told.message or ''}"))
+    if told.remedy:
+        yield from _remedy(told.remedy)
+    if told.doc:
+        yield f"{'See':<{LABEL_WIDTH}}{clean(told.doc)}"
 
 
-def _cause(update: Update) -> Iterator[str]:
-    cause, alert, said = update.root_cause, cause_alert(update), reason(update)
-    if said:
-        where = f"line {cause.line}: " if cause and cause.line is not None else ""
-        yield from _labelled("Cause", f"{where}{clean(said, _REASON_LIMIT)}")
-    if alert:
-        yield from _labelled("" if said else "Cause", f"{alert_line(alert)}. {alert.cause}")
-        yield from _evidence(alert, said)
-        yield from _labelled("Remedy", alert.remedy)
-        if alert.doc:
-            yield f"{'See':<{LABEL_WIDTH}}{clean(alert.doc)}"
-
-
-def _evidence(alert: Alert, said: str | None) -> Iterator[str]:
+def _evidence(evidence: tuple[Evidence, ...]) -> Iterator[str]:
+    """A row a line, cut and never folded: where more is wanted, its number is there."""
     label = "Evidence"
-    for evidence in alert.evidence[:EVIDENCE_LINES]:
-        if clean(evidence.text) != said:
-            yield from _labelled(label, f"line {evidence.line}: {clean(evidence.text, _EVIDENCE_LIMIT)}")
-            label = ""
-    if len(alert.evidence) > EVIDENCE_LINES:
-        yield from _labelled(label, f"and {count(len(alert.evidence) - EVIDENCE_LINES, 'more line')}")
+    shown = evidence[:EVIDENCE_LINES]
+    digits = max((len(str(line.line)) for line in shown), default=0)
+    for line in shown:
+        room = WIDTH - LABEL_WIDTH - digits - 2
+        yield f"{label:<{LABEL_WIDTH}}{line.line:>{digits}}  {short(plain_cause(line.text), room)}".rstrip()
+        label = ""
+    if len(evidence) > EVIDENCE_LINES:
+        yield " " * (LABEL_WIDTH + digits + 2) + f"and {count(len(evidence) - EVIDENCE_LINES, 'more line')}"
 
 
-def _log(update: Update, source: str) -> Iterator[str]:
-    build, facts = update.build, update.build.facts
-    kind = [f"format {build.format}" if build.format else "", build.os or ""]
-    yield from _labelled("Log", _listed(source, size(build.bytes), count(build.lines, "line"), *kind))
+def _remedy(remedy: str) -> Iterator[str]:
+    """Sentences are folded; a command on a line of its own stays whole, to be copied."""
+    label = "Remedy"
+    for line in remedy_lines(remedy):
+        yield from [f"  {line}"] if is_command(line) else _wrapped(line, f"{label:<{LABEL_WIDTH}}", " " * LABEL_WIDTH)
+        label = ""
+
+
+def _missing(told: Diagnosis) -> Iterator[str]:
+    if told.missing:
+        yield from _labelled("Next", told.missing)
+        yield from (f"  {command}" for command in told.commands)  # whole, to be copied
+
+
+def _facts(update: Update, source: str) -> Iterator[str]:
+    build, facts, status = update.build, update.build.facts, update.build.status
+    if status and status.template and status.template.name:
+        yield from _labelled("Template", short(status.template.name))
+    if status and status.run_state:
+        yield from _labelled("Run state", _listed(status.run_state, status.sub_state or ""))
+    kind = [" ".join(filter(None, (build.format, build.os)))]
+    amount = [size(build.bytes), count(build.lines, "line")] if build.bytes else []
+    yield from _labelled("Log" if build.format else "File", _listed(source, *amount, *kind))
     if build.started_at and build.ended_at:
-        span = f"{iso(build.started_at)} to {iso(build.ended_at)}"
-        yield from _labelled("Times", f"{span}, {duration(build.ended_at - build.started_at)}")
-    if machine := _listed(facts.source or "", facts.vm_size or "", f"Packer {facts.packer}" if facts.packer else ""):
+        yield from _labelled("Times", f"{iso(build.started_at)} to {iso(build.ended_at)}")
+    elif build.run_started_at:
+        ended = f" to {iso(status.ended_at)}" if status and status.ended_at else ""
+        yield from _labelled("Times", f"{iso(build.run_started_at)}{ended}")
+    packer = f"Packer {facts.packer}" if facts.packer else ""
+    if machine := _listed(facts.source or "", facts.vm_size or "", packer):
         yield from _labelled("Build VM", machine)
 
 
 def _timeline(update: Update) -> Iterator[str]:
     """A row for each phase that was reached, its steps under it; the others in one line."""
     build = update.build
-    reached = [phase for phase in build.phases if phase.state not in ("planned", "skipped")]
-    if not reached:
+    reached = reached_phases(build)
+    if not reached or build.format is None:
         return
-    yield f"{'Timeline (UTC)':<50}{'began':>8}{'took':>9}{'lines':>13}"
+    yield f"{'Timeline (UTC)':<{_NAME_WIDTH}}{'began':>10}{'took':>10}{'lines':>14}"
     for phase in reached:
-        yield _row(phase, f"{state_glyph(phase.state)} {phase_name(phase.name)}", update)
+        yield _row(_stretch_of(phase, update), f"{state_glyph(phase.state)} {phase_name(phase.name)}")
         if phase.name == "customize":
-            begun = [step for step in build.steps if step.state not in ("planned", "skipped")]
-            for step in begun:
-                if not (step.hidden and step.type != "file"):  # the phase of deprovisioning is that step
-                    yield _row(step, f"  {state_glyph(step.state)} {step.index:>2} {step_name(step)}", update)
-            if len(begun) < len(build.steps):
-                fate = "to come" if build.outcome == "running" else "not reached"
-                yield f"       {count(len(build.steps) - len(begun), 'more step')}, {fate}"
-    if skipped := [phase_name(phase.name) for phase in build.phases if phase.state == "skipped"]:
-        yield from textwrap.wrap(
-            f"not reached: {', '.join(skipped)}", WIDTH, initial_indent="  ", subsequent_indent="  "
-        )
+            for stretch in steps_in_short(build):
+                yield _row(stretch, f"  {state_glyph(stretch.state)} {stretch.numbers:>5} {stretch.name}")
+    if skipped := phases_not_reached(build):
+        names = ", ".join(phase_name(phase.name) for phase in skipped)
+        yield from textwrap.wrap(f"not reached: {names}", WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
-def _row(part: Phase | Step, name: str, update: Update) -> str:
+def _stretch_of(phase: Phase, update: Update) -> Stretch:
+    took = elapsed(phase, update.build.ended_at)
+    return Stretch("", "", phase.state, phase.started_at, took, phase.first_line, phase.last_line)
+
+
+def _row(part: Stretch, name: str) -> str:
     began = clock(part.started_at, UTC) if part.started_at else ""
-    took = elapsed(part, update.build.ended_at)
     lines = "" if part.first_line is None else f"{part.first_line}-{part.last_line or ''}"
-    return f"{clean(name, 49):<50}{began:>8}{duration(took) if took else '':>9}{lines:>13}"
+    took = duration(part.took) if part.took else ""
+    return f"{short(name, _NAME_WIDTH - 1):<{_NAME_WIDTH}}{began:>10}{took:>10}{lines:>14}".rstrip()
 
 
-def _other_alerts(update: Update) -> Iterator[str]:
-    cause = cause_alert(update)
-    others = [alert for alert in update.alerts if alert is not cause]
-    if others:
-        yield "Also seen" if cause else "Seen"
-    for alert in others[:OTHER_ALERTS]:
-        times = f", {count(alert.count, 'time')}" if alert.count > 1 else ""
-        yield from textwrap.wrap(f"{alert_line(alert)}{times}", WIDTH, initial_indent="  ", subsequent_indent="    ")
-    if len(others) > OTHER_ALERTS:
-        yield f"  and {count(len(others) - OTHER_ALERTS, 'more alert')}"
+def _others(told: Diagnosis) -> Iterator[str]:
+    if told.others:
+        yield "Also seen" if told.cause else "Seen"
+    for alert in told.others[:OTHER_ALERTS]:
+        yield from textwrap.wrap(_other(alert), WIDTH, initial_indent="  ", subsequent_indent="    ")
+    if len(told.others) > OTHER_ALERTS:
+        yield f"  and {count(len(told.others) - OTHER_ALERTS, 'more alert')}"
+
+
+def _other(alert: Alert) -> str:
+    times = f", {count(alert.count, 'time')}" if alert.count > 1 else ""
+    return short(f"{alert_line(alert)}{times}")
 
 
 def _labelled(label: str, text: str) -> list[str]:
-    indent = " " * LABEL_WIDTH
+    return _wrapped(short(text, longest=WHOLE_WORDS), f"{label:<{LABEL_WIDTH}}", " " * LABEL_WIDTH)
+
+
+def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
     return textwrap.wrap(
-        clean(text), WIDTH, initial_indent=f"{label:<{LABEL_WIDTH}}", subsequent_indent=indent, break_on_hyphens=False
+        clean(text), WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, drop_whitespace=True
     )
 
 

@@ -11,6 +11,7 @@ from aibtui.core.updates import (
     AlertOpened,
     AlertUpdated,
     Change,
+    ForecastChanged,
     LogReplaced,
     PhaseChanged,
     RunStateChanged,
@@ -87,4 +88,7 @@ def _event(change: Change) -> tuple[str, dict[str, object]]:
             return "transport", {"state": transport.state, "reason": reason}
         case LogReplaced(_, generation):
             return "log_replaced", {"generation": generation}
+        case ForecastChanged(_, told):
+            times = {"ends_at": iso(told.ends_at), "low": iso(told.low), "high": iso(told.high)}
+            return "forecast", {**times, "n": told.n, "timeout_chance": told.timeout_chance}
     assert_never(change)

@@ -11,6 +11,7 @@ from aibtui.core.updates import (
     AlertOpened,
     AlertUpdated,
     Change,
+    ForecastChanged,
     PhaseChanged,
     StepEnded,
     StepMoved,
@@ -37,6 +38,7 @@ TAIL_LINES = 20
 TAIL_WIDTH = 500
 
 _READING: tuple[TransportState, ...] = ("live", "quiet")
+_MOVED = timedelta(minutes=5)  # an expected end that moved less is not worth a line
 _SELF_EVIDENT = (0, 1, 6, 7)  # exit codes that the outcome explains
 
 
@@ -54,6 +56,7 @@ class Plain:
         self._transport: TransportState | None = None
         self._activities: dict[int, tuple[str, datetime]] = {}
         self._counts: dict[tuple[str, int | None], int] = {}
+        self._ends_at: datetime | None = None
 
     def update(self, update: Update) -> None:
         """Write this look's changes; a heartbeat where there were none for a minute."""
@@ -96,7 +99,7 @@ class Plain:
         self._say(f"Reason, line {cause.line}" if cause and cause.line is not None else "Reason", reason(update))
         if alert:
             self._say(alert.rule, f"{alert.title}. {alert.cause}")
-            self._say("What to do", alert.remedy)
+            self._say("What to do", *alert.remedy.split("\n"))
 
     def _worth_a_line(self, change: Change) -> bool:
         match change:
@@ -114,6 +117,10 @@ class Plain:
                 return True
             case AlertUpdated(_, alert):
                 return self._has_doubled((alert.rule, alert.line), alert.count)
+            case ForecastChanged(_, told):
+                moved = self._ends_at is None or abs(told.ends_at - self._ends_at) >= _MOVED
+                self._ends_at = told.ends_at if moved else self._ends_at
+                return moved
             case _:
                 return True
 
@@ -137,9 +144,10 @@ class Plain:
         lines = [f"{iso(at)} {first}", *(f"    {line}" for line in rest)]
         self.writer.write(*(neutralise_ci(clean(line)) for line in lines))
 
-    def _say(self, label: str, text: str | None) -> None:
+    def _say(self, label: str, text: str | None, *more: str) -> None:
         if text is not None:
-            self.writer.write(neutralise_ci(clean(f"{label}: {text}".rstrip())))
+            lines = [f"{label}: {text}".rstrip(), *(f"    {line}" for line in more)]
+            self.writer.write(*(neutralise_ci(clean(line)) for line in lines))
 
 
 def _advice(change: Change) -> list[str]:
@@ -147,7 +155,7 @@ def _advice(change: Change) -> list[str]:
     match change:
         case AlertOpened(_, alert):
             proof = [evidence.text for evidence in alert.evidence[:1] if evidence.text not in alert_line(alert)]
-            return [*proof, f"What to do: {alert.remedy}"]
+            return [*proof, *f"What to do: {alert.remedy}".split("\n")]
         case TransportChanged(_, transport) if transport.remedy:
             return [f"What to do: {transport.remedy}"]
         case _:

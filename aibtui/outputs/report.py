@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Final, Literal, TypedDict, TypeVar
 
 from aibtui.core.build import Build, Download, LogFormat, OsType, Outcome, Phase, PhaseName, State, Step
+from aibtui.core.polls import Status
 from aibtui.core.updates import Alert, RootCause, Severity, Update
-from aibtui.safetext import SafeText, clean
+from aibtui.safetext import SafeText, clean, clean_lines
 from aibtui.wording import iso
 
 SCHEMA: Final = "aibtui.report/1"
@@ -25,6 +26,7 @@ class BuildDict(TypedDict):
     image_name: SafeText | None
     staging_group: SafeText | None
     packer: SafeText | None
+    operation_id: SafeText | None
     plugins: dict[SafeText, SafeText]
 
 
@@ -81,7 +83,7 @@ class AlertDict(TypedDict):
     count: int
     title: SafeText
     cause: SafeText
-    remedy: SafeText
+    remedy: str
     doc: SafeText | None
     evidence: list[EvidenceDict]
 
@@ -93,6 +95,15 @@ class RootCauseDict(TypedDict):
     line: int | None
     step: int | None
     text: SafeText
+
+
+class RunDict(TypedDict):
+    """What the service, or a pipeline's task, says of the run."""
+
+    template: SafeText | None
+    run_state: SafeText | None
+    sub_state: SafeText | None
+    message: SafeText | None
 
 
 class Report(TypedDict):
@@ -114,6 +125,7 @@ class Report(TypedDict):
     downloads: list[DownloadDict]
     alerts: list[AlertDict]
     root_cause: RootCauseDict | None
+    run: RunDict | None
 
 
 def report(update: Update, source: str) -> Report:
@@ -136,6 +148,7 @@ def report(update: Update, source: str) -> Report:
         "downloads": [_download_dict(download) for download in build.downloads],
         "alerts": [alert_dict(alert) for alert in update.alerts],
         "root_cause": _optional(_root_cause_dict, update.root_cause),
+        "run": _optional(_run_dict, build.status),
     }
 
 
@@ -176,7 +189,7 @@ def alert_dict(alert: Alert) -> AlertDict:
         "count": alert.count,
         "title": clean(alert.title),
         "cause": clean(alert.cause),
-        "remedy": clean(alert.remedy),
+        "remedy": "\n".join(clean_lines(alert.remedy)),
         "doc": _optional(clean, alert.doc),
         "evidence": [{"line": evidence.line, "text": clean(evidence.text)} for evidence in alert.evidence],
     }
@@ -190,6 +203,7 @@ def _build_dict(build: Build) -> BuildDict:
         "image_name": _optional(clean, facts.image_name),
         "staging_group": _optional(clean, facts.staging_group),
         "packer": _optional(clean, facts.packer),
+        "operation_id": _optional(clean, facts.operation_id),
         "plugins": {clean(name): clean(version) for name, version in facts.plugins},
     }
 
@@ -207,6 +221,16 @@ def _download_dict(download: Download) -> DownloadDict:
 
 def _root_cause_dict(cause: RootCause) -> RootCauseDict:
     return {"rule": cause.rule, "line": cause.line, "step": cause.step, "text": clean(cause.text)}
+
+
+def _run_dict(status: Status) -> RunDict:
+    template = status.template.id or status.template.name if status.template else None
+    return {
+        "template": _optional(clean, template),
+        "run_state": _optional(clean, status.run_state),
+        "sub_state": _optional(clean, status.sub_state),
+        "message": _optional(clean, status.message or status.provisioning_error),
+    }
 
 
 def _optional(convert: Callable[[T], R], value: T | None) -> R | None:

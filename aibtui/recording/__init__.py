@@ -5,17 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aibtui.core.polls import LogName
-from aibtui.recording.files import make_directory, safe_name
-from aibtui.recording.run import LOG, Cursor, Run, RunInfo, RunTaken, read_info
+from aibtui.recording.cache import LogCache
+from aibtui.recording.files import make_directory, open_for_append, safe_name, try_lock
+from aibtui.recording.pruning import MAX_AGE, MAX_BYTES, Pruned, Stored, prune, remove_run, size_of, sweep, written_at
+from aibtui.recording.run import LOG, Cursor, Run, RunInfo, RunTaken, read_info, read_report
 
-__all__ = ["Cursor", "Recordings", "Run", "RunInfo", "default_state_dir", "run_id"]
+__all__ = [
+    "MAX_AGE",
+    "MAX_BYTES",
+    "Cursor",
+    "LogCache",
+    "Pruned",
+    "Recordings",
+    "Run",
+    "RunInfo",
+    "default_state_dir",
+    "run_id",
+]
 
 _NAME_MAX = 60
 _SAME_START = timedelta(seconds=1)  # no template starts two runs within a second
@@ -92,7 +106,7 @@ class Recordings:
     def list(self) -> list[RunInfo]:
         """All recorded runs, the newest first."""
         try:
-            folders = [folder for folder in self.path.iterdir() if folder.is_dir() and not folder.is_symlink()]
+            folders = [folder for folder in self.path.iterdir() if _is_run(folder)]
         except OSError:
             return []
         infos = filter(None, (read_info(folder) for folder in folders))
@@ -110,6 +124,46 @@ class Recordings:
     def load(self, info: RunInfo) -> Run:
         """A recorded run for reading, also while another process records it. The caller closes it. Raises OSError."""
         return Run(info, writable=False)
+
+    def of_template(self, template_id: str) -> tuple[RunInfo, ...]:
+        """The recorded runs of one template, the newest first."""
+        return tuple(info for info in self.list() if info.template_id.lower() == template_id.lower())
+
+    def report(self, info: RunInfo) -> Mapping[str, object] | None:
+        """The report that was kept of a run; None where its watch did not see the end."""
+        return read_report(info.path)
+
+    def reports(self) -> Iterator[Mapping[str, object]]:
+        """The reports of all recorded runs, the newest run first."""
+        yield from filter(None, map(self.report, self.list()))
+
+    def in_use(self, info: RunInfo) -> bool:
+        """Whether a process, this one or another, records the run now."""
+        if any(run.info.path == info.path for run in self._open):
+            return True
+        try:
+            descriptor = open_for_append(info.path / "polls.jsonl")
+        except OSError:
+            return False
+        try:
+            return not try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def prune(
+        self,
+        max_age: timedelta = MAX_AGE,
+        max_bytes: int = MAX_BYTES,
+        keep: Collection[str] = (),
+        now: datetime | None = None,
+    ) -> tuple[Pruned, ...]:
+        """Remove runs older than `max_age`, then the oldest until `max_bytes` hold the rest; what went.
+
+        Runs in `keep` (ids) stay, and so does every one that a process records.
+        """
+        sweep(self.path)
+        stored = [Stored(info.id, info.path, _used_at(info), size_of(info.path)) for info in self.list()]
+        return prune(stored, max_age, max_bytes, keep, now, remove_run)
 
     def close(self) -> None:
         """Close all that is open."""
@@ -137,6 +191,15 @@ class Recordings:
             return Run(replace(info, path=Path(folder.name)), writable=True, note=note, temporary=folder)
         except OSError:
             return Run(_info(self.path, template_id, started_at), writable=True, note=note, on_disk=False)
+
+
+def _is_run(folder: Path) -> bool:
+    return not folder.name.startswith(".") and folder.is_dir() and not folder.is_symlink()
+
+
+def _used_at(info: RunInfo) -> datetime:
+    """When a run was last recorded. A made-up build may have times of its own, so that the disk is asked too."""
+    return max(info.ended_at or info.started_at or _LONG_AGO, written_at(info.path / "polls.jsonl"))
 
 
 def _info(parent: Path, template_id: str, started_at: datetime | None) -> RunInfo:

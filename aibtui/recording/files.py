@@ -41,6 +41,11 @@ def open_for_append(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _EXTRA, 0o600)
 
 
+def open_new(path: Path) -> int:
+    """A descriptor of a file that is made here and now. Raises OSError where there is one already."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _EXTRA, 0o600)
+
+
 def open_for_reading(path: Path) -> int:
     return os.open(path, os.O_RDONLY | _EXTRA)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,8 @@ from aibtui.recording.files import open_for_append, open_for_reading, read_at, r
 from aibtui.recording.log_file import LogFile
 
 LOG: LogName = "customization.log"
+REPORT = "report.json"
+REPORT_MAX = 64 << 20
 TAIL = 512  # bytes before the resume offset: they prove that the blob is still the same, and show an end marker
 HELD_MAX = 64 << 20  # bytes kept in memory while the disk refuses them
 _CHUNK_MAX = 4 << 20
@@ -164,6 +166,12 @@ class Run:
         tail = self.read(max(0, size - TAIL), TAIL) if log == LOG else self._logs[log].read(max(0, size - TAIL), TAIL)
         return Cursor(size, tail, generation)
 
+    def save_report(self, report: Mapping[str, object]) -> None:
+        """Keep the report of the run beside its log, as a whole or not at all. Raises OSError."""
+        if self._directory is None:
+            raise OSError("there is no folder to record in")
+        save_report(self._directory, report)
+
     def close(self) -> None:
         """Write what still waits, if the disk takes it, and let go of the files."""
         try:
@@ -183,7 +191,8 @@ class Run:
         if self._directory is not None:
             path = self._directory / "polls.jsonl"
             self._polls = open_for_append(path) if writable else open_for_reading(path)
-            if writable and not try_lock(self._polls):
+            # A run that was pruned in this very moment has a file without a name: nobody would find it again.
+            if writable and (not try_lock(self._polls) or os.fstat(self._polls).st_nlink == 0):
                 raise RunTaken(self.id)
         self._logs = {name: LogFile(self._directory, name, writable=writable) for name in get_args(LogName)}
         self._ends = {name: (log.generation, log.size) for name, log in self._logs.items()}
@@ -322,6 +331,22 @@ def read_info(directory: Path) -> RunInfo | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def save_report(directory: Path, report: Mapping[str, object]) -> None:
+    """Put a report into the folder of its run. Raises OSError."""
+    replace_file(directory / REPORT, json.dumps(report, indent=1).encode() + b"\n")
+
+
+def read_report(directory: Path) -> Mapping[str, object] | None:
+    """The report that lies in a run's folder; None where there is none, or not one of ours."""
+    try:
+        with open(open_for_reading(directory / REPORT), "rb") as file:
+            report = json.loads(file.read(REPORT_MAX))
+    except (OSError, ValueError, RecursionError):
+        return None
+    named = isinstance(report, dict) and str(report.get("schema", "")).startswith("aibtui.report/")
+    return report if named else None
 
 
 def _said(status: Status) -> tuple[str | None, datetime | None]:

@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aibtui import __version__
 from aibtui.sources import CannotWatch
 from aibtui.sources.cloud import EMULATOR_KEY, STORAGE_SCOPE, Endpoint, choose_endpoint
-from aibtui.sources.credentials import Prompt, ScopeLocked, SignIn, SignInFailed, sign_in
+from aibtui.sources.credentials import Prompt, ScopeLocked, SignIn, SignInFailed, quiet, sign_in
 from aibtui.sources.target import Target
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Arm:
 
     def __init__(self, access: Access, subscription: str) -> None:
         """Raises CannotWatch for an access that cannot work. Loads the SDK, and needs a running loop."""
+        quiet()
         self.endpoint: Endpoint = choose_endpoint(access.arm_endpoint, access.cloud)
         self._access = access
         self._subscription = subscription
@@ -89,11 +90,12 @@ class Arm:
         )
         return answer.as_dict()
 
-    async def get(self, path: str, api_version: str) -> Mapping[str, Any]:
-        """GET any resource of ARM by its path (`/subscriptions/...`)."""
+    async def get(self, path: str, api_version: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """GET any resource of ARM by its path (`/subscriptions/...`), with what `query` has besides."""
         from azure.core.rest import HttpRequest
 
-        url = "{endpoint}" + quote(path, safe="/()-_.~") + f"?api-version={api_version}"
+        asked = urlencode({"api-version": api_version, **(query or {})}, quote_via=quote)
+        url = "{endpoint}" + quote(path, safe="/()-_.~") + f"?{asked}"
 
         async def send() -> Any:
             response = await self._client.send_request(HttpRequest("GET", url))

@@ -117,7 +117,6 @@ def sign_in(auth: str, cloud: Cloud, subscription: str, environ: Mapping[str, st
     """The ways that `auth` allows. Raises CannotWatch for a word that is none of AUTH, and where nothing is set up."""
     from azure.identity import aio
 
-    _quiet()
     authority = {"authority": cloud.authority} if cloud.name != "public" else {}
     ways: dict[str, Credential] = {}
     if auth not in AUTH:
@@ -214,7 +213,7 @@ def _first_sentence(error: Exception) -> str:
     return re.split(r"(?<=[.!?]) |Trace ID", found[0] if found else text)[0][:300]
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Keep the SDKs' warnings off stderr, where Python prints what has no handler. Set handlers still hear them."""
     for name in ("azure", "msal", "aiohttp"):
         logging.getLogger(name).addHandler(logging.NullHandler())

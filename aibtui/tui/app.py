@@ -1,155 +1,193 @@
-"""The watch on a screen: one worker takes Updates in, panels draw the newest, a tick keeps elapsed and ages moving."""
+"""The watch on a screen: a worker for each build takes Updates in, a tick keeps elapsed and ages moving."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+import os
+import sys
+import traceback
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from textual import work
-from textual.app import App, ComposeResult, SystemCommand
+from rich.text import Text
+from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.command import Provider
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Footer, HelpPanel
+from textual.widgets import HelpPanel
 from textual.worker import Worker, WorkerState
 
 from aibtui.core.updates import Update
-from aibtui.safetext import SafeText, clean
-from aibtui.tui.log_text import LogReader
-from aibtui.tui.log_view import LogView
-from aibtui.tui.panels import PANELS
-from aibtui.tui.panels.alerts import Alerts
-from aibtui.tui.panels.panel import Place
-from aibtui.tui.screen import WatchScreen
+from aibtui.safetext import clean, clean_lines
+from aibtui.tui.commands import Actions
+from aibtui.tui.notices import Notices
+from aibtui.tui.plain_glyphs import PlainGlyphs
+from aibtui.tui.screens.build import BuildScreen
+from aibtui.tui.screens.runs import Builds, RunsScreen, Seen
+from aibtui.tui.watched import Watched, failure_sentence
 
 TICK = 1.0
 """Seconds of real time between two drawings of what only the clock changes."""
 
 
 class WatchApp(App[None]):
-    """Shows one build. It ends when the user leaves; when the build ends the screen stays.
+    """Shows one build, or a table of several. It ends when the user leaves; when the builds end the screen stays.
 
-    `updates` is called once and starts the watch; `log` reads what it records; `clock` gives the time that Updates are
-    stamped with (UTC); `recording` names what is recorded to, on the screen; `zone` is that of the times shown, the
-    machine's own where None. After `run`, `last_update` and `failure` are there for the caller.
+    `clock` gives the time that Updates are stamped with (UTC); `zone` is that of the times shown, the machine's own
+    where None; `chat` puts an Update into a message for a chat; `keys` maps ids of bindings to keys; `ascii` draws
+    nothing but ASCII; `remember_theme` hears of a theme that somebody chose. After `run`, `seen` and `failures` are
+    there for the caller.
     """
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {Actions}
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (80, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual declares it so
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "Leave", id="app.leave", tooltip="Leave; the build goes on", priority=True),
+        Binding("q", "leave", "Leave", id="app.leave", tooltip="Back, then leave; the build goes on"),
         Binding(
-            "ctrl+q", "quit", "Leave", id="app.quit", tooltip="Leave; the build goes on", show=False, priority=True
+            "ctrl+q",
+            "quit",
+            "Leave",
+            id="app.quit",
+            tooltip="Leave at once; the build goes on",
+            show=False,
+            priority=True,
         ),
-        Binding("F", "follow", "Follow", id="log.follow", tooltip="Follow the end of the log, or hold still"),
+        Binding("8", "builds", "Builds", id="app.builds", tooltip="Back to the table of builds", show=False),
         Binding(
-            "plus,equals_sign", "noise(1)", "Noise", key_display="+ -", id="log.more", tooltip="Also show the debug log"
+            "question_mark,f1", "explain_pane", "Help", id="app.help", tooltip="Explain the focused pane and the keys"
         ),
-        Binding("minus", "noise(-1)", "Less noise", id="log.less", tooltip="Hide the debug log", show=False),
-        Binding("r", "cause", "Cause", id="log.cause", tooltip="Show the line that made the build fail"),
-        Binding("a", "go('Alerts')", "Alerts", id="app.alerts", tooltip="Go to the alerts"),
-        Binding("escape", "go('LogView')", "Log", id="app.log", tooltip="Go back to the log", show=False),
-        Binding("question_mark,f1", "explain", "Help", id="app.help", tooltip="Explain the focused pane and the keys"),
     ]
 
-    update: reactive[Update | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
-    recorded: reactive[SafeText | None] = reactive(None)
-    failure_text: reactive[SafeText | None] = reactive(None)
 
     def __init__(
         self,
-        updates: Callable[[], AsyncIterator[Update]],
-        log: LogReader,
+        builds: Sequence[Watched],
         *,
-        title: str,
         clock: Callable[[], datetime],
-        recording: Callable[[], str | None] = lambda: None,
         zone: tzinfo | None = None,
+        chat: Callable[[Update], str] | None = None,
+        noise: int | None = None,
+        notices: Notices | None = None,
+        theme: str | None = None,
+        remember_theme: Callable[[str], None] | None = None,
+        keys: Mapping[str, str] | None = None,
+        ascii: bool = False,
     ) -> None:
+        if os.environ.get("NO_COLOR") == "":
+            del os.environ["NO_COLOR"]  # Textual takes an empty one for set
         super().__init__()
-        self.title = clean(title)
-        self.failure: BaseException | None = None
-        self._updates = updates
-        self._reader = log
+        self.title = ", ".join(watched.name for watched in builds)
+        self.seen: list[Seen] = [Seen(watched.name) for watched in builds]
+        self.failures: list[BaseException | None] = [None] * len(builds)
+        self._watched = tuple(builds)
+        self._screens = [
+            BuildScreen(watched, zone=zone, chat=chat, noise=noise, name=f"build-{place}")
+            for place, watched in enumerate(builds)
+        ]
         self._clock = clock
-        self._recording = recording
         self._zone = zone
+        self._notices = notices or Notices({}, bell=False, notify=False)
+        self._remember_theme = remember_theme
+        if ascii:
+            self._filters.append(PlainGlyphs())
         if self.no_color:
             # Without colours an ANSI theme would be black on black.
             self.theme = "textual-dark"
+        elif theme in self.available_themes:
+            self.theme = theme
+        self.set_keymap(dict(keys or {}))
 
     @property
     def last_update(self) -> Update | None:
-        """The newest Update that came in."""
-        return self.update
+        """The newest Update of the only, or first, build."""
+        return self.seen[0].update
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What broke the watch of the only, or first, build off."""
+        return self.failures[0]
 
     def get_default_screen(self) -> Screen[None]:
-        return WatchScreen(id="_default")
-
-    def compose(self) -> ComposeResult:
-        yield from self._panels("top")
-        with Horizontal(id="body"):
-            with Vertical(id="side"):
-                yield from self._panels("side")
-            yield LogView(self._reader, zone=self._zone, id="log").data_bind(WatchApp.update)
-        yield from self._panels("bottom")
-        yield Footer(compact=True)
-
-    def _panels(self, place: Place) -> ComposeResult:
-        for panel in PANELS:
-            if place == panel.PLACE:
-                yield panel(title=SafeText(self.title), zone=self._zone).data_bind(
-                    WatchApp.update, WatchApp.now, WatchApp.recorded, failure=WatchApp.failure_text
-                )
+        return self._screens[0] if len(self._screens) == 1 else RunsScreen(zone=self._zone, id="runs")
 
     def on_mount(self) -> None:
+        self._notices.open(self._to_terminal)
+        self.app_suspend_signal.subscribe(self, lambda _: self._notices.pause())
+        self.app_resume_signal.subscribe(self, lambda _: self._notices.resume())
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
+        if len(self._screens) > 1:
+            for screen in self._screens:
+                self.install_screen(screen, screen.name or "")
         self._tick()
         self.set_interval(TICK, self._tick)
-        self.query_one(LogView).focus()
-        self._watch()
+        for place in range(len(self._watched)):
+            self.run_worker(self._watch(place), group=f"watch-{place}", name=str(place), exit_on_error=False)
 
-    def watch_update(self, before: Update | None, update: Update | None) -> None:
-        known = [state is not None and state.root_cause is not None for state in (before, update)]
-        if known[0] != known[1]:
-            self.refresh_bindings()
+    async def show(self) -> None:
+        """Run to the end. The terminal's taskbar is cleared on every way out."""
+        try:
+            await self.run_async()
+        finally:
+            self._notices.close(_to_stderr)
+
+    def watch_now(self, now: datetime | None) -> None:
+        for screen in self._screens:
+            screen.now = now
+        if isinstance(self.default_screen, RunsScreen):
+            self.default_screen.now = now
 
     def _tick(self) -> None:
         self.now = self._clock()
 
-    @work(exclusive=True, group="watch", exit_on_error=False)
-    async def _watch(self) -> None:
-        updates = self._updates()
+    async def _watch(self, place: int) -> None:
+        watched, screen = self._watched[place], self._screens[place]
+        updates = watched.updates()
         try:
             async for update in updates:
                 self.now = self._clock()
-                recording = self._recording()
-                self.recorded = clean(recording) if recording else None
-                self.update = update
+                recording = watched.recording()
+                screen.recorded = clean(recording) if recording else None
+                screen.update = update
+                self._see(place, replace(self.seen[place], update=update))
+                self._notices.update(watched.name, update)
                 await asyncio.sleep(0)  # a turn for the screen where updates come faster than it draws
         finally:
             if isinstance(updates, AsyncGenerator):
                 await updates.aclose()
 
+    def _see(self, place: int, seen: Seen) -> None:
+        self.seen[place] = seen
+        if isinstance(self.default_screen, RunsScreen):
+            self.default_screen.builds = tuple(self.seen)
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        if event.state is WorkerState.ERROR and event.worker.group == "watch":
-            self.failure = event.worker.error
-            self.failure_text = _failure_sentence(event.worker.error)
-        elif event.state is WorkerState.ERROR:
-            self.notify(_failure_sentence(event.worker.error), severity="error", markup=False)
+        if event.state is not WorkerState.ERROR:
+            return
+        said = failure_sentence(event.worker.error)
+        if event.worker.group.startswith("watch-"):
+            place = int(event.worker.name)
+            self.failures[place] = event.worker.error
+            self._screens[place].failure = said
+            self._see(place, replace(self.seen[place], failure=said))
+        else:
+            self.notify(said, severity="error", markup=False)
 
-    def on_alerts_chosen(self, message: Alerts.Chosen) -> None:
-        self._show(message.number)
+    def on_builds_opened(self, message: Builds.Opened) -> None:
+        self.push_screen(f"build-{message.place}")
 
-    def _show(self, number: int) -> None:
-        log = self.query_one(LogView)
-        log.jump(number)
-        log.focus()
+    async def action_leave(self) -> None:
+        """Back from a table's build; at the bottom of the stack, leave."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            await self.action_quit()
 
     async def action_quit(self) -> None:
         self.workers.cancel_all()
@@ -158,42 +196,34 @@ class WatchApp(App[None]):
     def action_help_quit(self) -> None:
         self.notify("Press q to leave; the build goes on.", markup=False)
 
-    def action_follow(self) -> None:
-        log = self.query_one(LogView)
-        log.follow = not log.follow
+    def action_builds(self) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
 
-    def action_cause(self) -> None:
-        cause = self.update.root_cause if self.update is not None else None
-        if cause is not None and cause.line is not None:
-            self._show(cause.line)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "cause":
-            return self.update is not None and self.update.root_cause is not None
-        return super().check_action(action, parameters)
-
-    def action_noise(self, direction: int) -> None:
-        self.query_one(LogView).everything = direction > 0
-
-    def action_go(self, pane: Literal["Alerts", "LogView"]) -> None:
-        self.query_one(pane).focus()
-
-    def action_explain(self) -> None:
+    def action_explain_pane(self) -> None:
         if self.screen.query(HelpPanel):
             self.action_hide_help_panel()
         else:
             self.action_show_help_panel()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield SystemCommand("Follow the log", "Go to the end and stay there, or hold still", self.action_follow)
-        yield SystemCommand("Show more", "Also show Packer's own debug log", lambda: self.action_noise(1))
-        yield SystemCommand("Show less", "Show only what the build prints", lambda: self.action_noise(-1))
-        yield SystemCommand("Alerts", "Go to the alerts", lambda: self.action_go("Alerts"))
-        yield from super().get_system_commands(screen)
+    def _remember(self, theme: str) -> None:
+        if self._remember_theme is not None and not self.no_color:
+            self._remember_theme(theme)
+
+    def _fatal_error(self) -> None:
+        """A bug of ours: its traceback without the locals, which hold what the log says; no sequence gets through."""
+        lines = traceback.format_exception(self._exception) if self._exception else []
+        self.panic(Text("\n".join(line for entry in lines for line in clean_lines(entry))))
+
+    def _to_terminal(self, sequence: str) -> None:
+        """Write to the terminal itself, between two frames."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
 
 
-def _failure_sentence(error: BaseException | None) -> SafeText:
-    """What broke the watch off, and what to do next where the error says so."""
-    said = str(error).strip() or type(error).__name__
-    remedy = getattr(error, "remedy", None) or "The build goes on; press q and watch it again."
-    return clean(f"The watch broke off: {said.rstrip('.')}. {remedy}")
+def _to_stderr(sequence: str) -> None:
+    """The driver is gone, the terminal may still be there: Textual draws on stderr."""
+    stream = sys.__stderr__
+    if stream is not None and stream.isatty():
+        stream.write(sequence)
+        stream.flush()

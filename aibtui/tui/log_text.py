@@ -1,24 +1,22 @@
-"""The recorded log as rows to draw: read where it is looked at, never held. It knows no widget and no clock."""
+"""The lines of the recorded log: read where they are looked at, never held. It knows no widget and no clock."""
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from aibtui.core.index import LONGEST, NOISE, LineIndex
-from aibtui.core.lines import parse_line
-from aibtui.safetext import SafeText, clean
+from aibtui.core.index import BLOCK, LONGEST, LineIndex, Stretch
+from aibtui.core.lines import MAX_LINE, Line, parse_line
+from aibtui.safetext import LINE_LIMIT, SafeText, clean
 
 TAIL: Final = 256 * 1024
 """A longer log is shown from its end first, from about this many bytes before it."""
 SLICE: Final = 32 * 1024
 """As much as is indexed between two turns of the event loop."""
 _BLOCKS: Final = 16
-_SECOND_STAMP = re.compile(r"plugin: \d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 
 
 class LogReader(Protocol):
@@ -66,23 +64,23 @@ class CurrentLog:
 
 @dataclass(frozen=True, slots=True)
 class Drawable:
-    """One line, safe to draw: `at` from its stamp (UTC), `kind` from the index, `text` without Packer's prefix."""
+    """One line, safe to draw: `at` from its stamp or the one before it (UTC), `text` without Packer's prefix."""
 
     number: int
     at: datetime | None
-    kind: int
     text: SafeText
+    size: int
+    """Bytes of the line as it was recorded, as far as they were read."""
 
 
 class LogText:
-    """Rows over a LogReader. A row is a line; unless `everything`, lines of debug noise have no row.
+    """The lines of a LogReader: where they are, and each of them when it is asked for. Lines count from 0.
 
     The end is there at once: of a long log the last TAIL bytes are indexed first, and the whole behind them, slice by
-    slice. When the whole is known `step` moves to it, and says by how many rows what is shown has moved down.
+    slice. When the whole is known `step` moves to it, and says by how many lines what was known has moved down.
     """
 
     def __init__(self, reader: LogReader) -> None:
-        self.everything = False
         self._reader = reader
         self._open()
 
@@ -94,18 +92,17 @@ class LogText:
         self._blocks: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
         self._whole: LineIndex | None = None
         self._lines_above = 0
-        self._rows_above = 0
         size = self._reader.size
         if size <= TAIL:
-            self._index = LineIndex()
+            self.index = LineIndex()
             return
         head = self._read(size - TAIL, TAIL)
-        self._index = LineIndex(size - TAIL + head.find(b"\n") + 1)
+        self.index = LineIndex(size - TAIL + head.find(b"\n") + 1)
         self._whole = LineIndex()
 
     @property
     def complete(self) -> bool:
-        """The whole log has rows, not only its end."""
+        """The whole log is indexed, not only its end."""
         return self._whole is None
 
     @property
@@ -114,81 +111,81 @@ class LogText:
         return self._whole.size / max(1, self._reader.size) if self._whole else 1.0
 
     @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return self._index.lines if self.everything else self._index.rows
-
-    @property
-    def lines(self) -> int:
-        """How many lines there are, noise included."""
-        return self._index.lines
-
-    @property
-    def hidden(self) -> int:
-        """How many lines have no row."""
-        return self._index.lines - self.rows
-
-    @property
     def behind(self) -> bool:
         """There is something left to index, and it could be read."""
-        return not self.unreadable and (self._index.size < self._reader.size or self._whole is not None)
+        return not self.unreadable and (self.index.size < self._reader.size or self._whole is not None)
 
     def restarted(self) -> bool:
         """Begin anew if the log was replaced, or became shorter, since the last look."""
         self.unreadable = False
-        if self._reader.generation == self._generation and self._reader.size >= self._index.size:
+        if self._reader.generation == self._generation and self._reader.size >= self.index.size:
             return False
         self._open()
         return True
 
     def step(self) -> int:
-        """Index one slice, what is on screen first. Returns by how many rows the shown ones moved down."""
-        if self._index.size < self._reader.size:
-            self._feed(self._index, self._reader.size)
+        """Index one slice, what is on screen first. Returns by how many lines the shown ones moved down."""
+        if self.index.size < self._reader.size:
+            self._feed(self.index, self._reader.size)
             return 0
         whole = self._whole
         if whole is None:
             return 0
-        if whole.size < self._index.start:
-            self._feed(whole, self._index.start)
-            self._lines_above, self._rows_above = whole.lines, whole.rows
+        if whole.size < self.index.start:
+            self._feed(whole, self.index.start)
+            self._lines_above = whole.lines
             return 0
-        self._feed(whole, self._index.size)
-        if whole.size < self._index.size:
+        self._feed(whole, self.index.size)
+        if whole.size < self.index.size:
             return 0
         if self._finished:
             whole.finish()
-        self._index, self._whole = whole, None
+        self.index, self._whole = whole, None
         self._blocks.clear()
-        return self._lines_above if self.everything else self._rows_above
+        return self._lines_above
 
-    def finish(self) -> None:
-        """Nothing will be appended: a last line without newline is a line."""
-        if not self._finished and self._index.size >= self._reader.size:
+    def finish(self) -> bool:
+        """Nothing will be appended: a last line without newline is a line. True where that made one more."""
+        before = self.index.lines
+        if not self._finished and self.index.size >= self._reader.size:
             self._finished = True
-            self._index.finish()
+            self.index.finish()
+            self._blocks.clear()
+        return self.index.lines != before
 
-    def row_of(self, number: int) -> int | None:
-        """The row of a line (numbers count from 1), or the one after it; None while that part is not indexed."""
-        line = number - 1
-        if self._whole is not None or line >= self._index.lines:
-            return None
-        return line if self.everything else self._index.row(line)
+    def line(self, line: int, limit: int | None = LINE_LIMIT) -> Drawable:
+        """A line, cut at `limit` characters; raises IndexError when there is none such."""
+        raw = self._raw(line)
+        return self._drawable(raw, line, limit)
 
-    def is_noise(self, number: int) -> bool:
-        """A line that has a row only when everything is shown (numbers count from 1)."""
-        return number <= self._index.lines and self._index.kind(number - 1) == NOISE
+    def whole_line(self, line: int) -> Drawable:
+        """All of a line, up to MAX_LINE bytes of it."""
+        offset, length, skip = self.index.locate(line)
+        block = self._read(offset, length + MAX_LINE).split(b"\n")
+        return self._drawable(block[skip] if skip < len(block) else b"", line, None)
 
-    def number(self, row: int) -> int:
-        """The number of the line in a row, from 1; while only the end is indexed, counted from there."""
-        return (row if self.everything else self._index.line(row)) + 1
+    def stretch(self, line: int, length: int) -> tuple[Stretch, bytes]:
+        """About `length` bytes of whole lines that begin with `line` or a little before it, and where they lie."""
+        stretch = self.index.stretch(line, length)
+        return stretch, self._read(stretch.offset, min(stretch.length, length + MAX_LINE))
 
-    def row(self, row: int) -> Drawable:
-        """What stands in a row; raises IndexError when there is none such."""
-        line = row if self.everything else self._index.line(row)
-        parsed = parse_line(self._raw(line), line + 1)
-        text = _SECOND_STAMP.sub("plugin: ", parsed.text, count=1) if parsed.stream == "log" else parsed.text
-        return Drawable(line + 1, parsed.at, self._index.kind(line), clean(text))
+    def first_stamp(self) -> datetime | None:
+        """The first stamp of the log, where it is among its first lines."""
+        stamps = (parse_line(self._raw(line), 0).at for line in range(min(BLOCK, self.index.lines)))
+        return next((stamp for stamp in stamps if stamp is not None), None)
+
+    def _drawable(self, raw: bytes, line: int, limit: int | None) -> Drawable:
+        parsed = parse_line(raw, line + 1)
+        text = displayed(parsed)
+        return Drawable(line + 1, parsed.at or self._stamp_before(line), clean(text, limit), len(raw))
+
+    def _stamp_before(self, line: int) -> datetime | None:
+        """For a line that has none of its own; the index knows one up to 64 lines before it."""
+        for before in range(line - 1, max(-1, line - BLOCK), -1):
+            found = parse_line(self._raw(before), 0).at
+            if found is not None:
+                return found
+        return self.index.stamp_before(line)
 
     def _feed(self, index: LineIndex, until: int) -> None:
         index.feed(self._read(index.size, min(SLICE, until - index.size)))
@@ -203,7 +200,7 @@ class LogText:
         return data
 
     def _raw(self, line: int) -> bytes:
-        offset, length, skip = self._index.locate(line)
+        offset, length, skip = self.index.locate(line)
         block = self._blocks.get((offset, length))
         if block is None:
             block = self._read(offset, length).split(b"\n")
@@ -212,3 +209,10 @@ class LogText:
             if len(self._blocks) > _BLOCKS:
                 self._blocks.popitem(last=False)
         return block[skip][:LONGEST] if skip < len(block) else b""
+
+
+def displayed(line: Line) -> str:
+    """A line's text as it is shown: a debug line without the second stamp that a plug-in puts into it."""
+    if line.stream != "log":
+        return line.text
+    return f"{line.process}: {line.text}" if line.process else line.text

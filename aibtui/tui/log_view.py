@@ -1,288 +1,399 @@
-"""The log on the screen: only visible lines are read and drawn. It follows the end, or holds still while one reads."""
+"""The log on the screen: what keys, mouse and prompt do to it. It follows the end, or holds still while one reads."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import tzinfo
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
-from rich.segment import Segment
-from rich.style import Style
-from textual import work
-from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
-from textual.geometry import Size
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.selection import Selection
 
-from aibtui import wording
-from aibtui.core.index import ERROR, NOISE, OUTPUT, WARNING
-from aibtui.core.updates import Update
-from aibtui.tui.log_text import Drawable, LogReader, LogText
-from aibtui.tui.titled import Titled
+from aibtui.safetext import clean
+from aibtui.tui import log_keys
+from aibtui.tui.log_canvas import LogCanvas
+from aibtui.tui.log_copy import Taken, take_rows, take_span
+from aibtui.tui.log_find import BadPattern, Query
+from aibtui.tui.log_goto import NoPlace, line_of
+from aibtui.tui.log_line import WholeLine
+from aibtui.tui.log_page import Place
+from aibtui.tui.log_paint import SELECT_AT, TIMES
+from aibtui.tui.log_prompt import LogPrompt, Purpose
+from aibtui.tui.log_rows import EVERYTHING, HEADLINE, LINE, RUN_ROW, Row
+from aibtui.tui.log_text import LogReader
 
 SIDEWAYS: Final = 16
 """How many cells a step to the left or right is."""
+WHEEL: Final = 3
+"""How many lines a turn of the mouse wheel is."""
 
-_GUTTERS: Final = {NOISE: " ", OUTPUT: " ", WARNING: "W", ERROR: "E"}
-_STYLES: Final = {NOISE: "log--noise", OUTPUT: "log--output", WARNING: "log--warning", ERROR: "log--error"}
+_NAMES: Final = {"error": "error", "warning": "warning", "silence": "stretch without output"}
 
 
-class LogView(ScrollView, Titled, can_focus=True, inherit_bindings=False):
-    """Rows of the log, one line each: time of day, a sign for errors and warnings, the text without Packer's prefix."""
+class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
+    """The log with its keys. With `mask`, what is copied has its likely secrets masked."""
 
-    HELP = """\
-## Log
+    HELP = log_keys.HELP
+    BINDINGS: ClassVar[list[BindingType]] = log_keys.BINDINGS
 
-What the build prints, as it comes. The times are local.
+    def __init__(
+        self, reader: LogReader, *, zone: tzinfo | None = None, mask: bool = True, id: str | None = None
+    ) -> None:
+        super().__init__(reader, zone=zone, id=id)
+        self._mask = mask
+        self._left: Place | None = None
+        self._from = 0
+        self._sought_from: int | None = None
+        self._before: tuple[Query | None, Query | None, bool] = (None, None, False)
+        self._wrong = ""
 
-- **E** and **W** mark lines that look like errors and warnings, **▸** the line that opens a step.
-- Scrolling up lets go of the end: nothing moves while you read. `G`, `End` or `F` follows again.
-- `+` also shows Packer's own debug log, `-` hides it. The recording always holds every line.
-"""
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "log--time",
-        "log--noise",
-        "log--output",
-        "log--warning",
-        "log--error",
-        "log--step",
-        "log--target",
-    }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", id="log.up", tooltip="One line up", show=False),
-        Binding("down,j", "scroll_down", "Down", id="log.down", tooltip="One line down", show=False),
-        Binding("pageup,b", "page_up", "Page up", id="log.page-up", tooltip="One page up", show=False),
-        Binding("pagedown,space", "page_down", "Page down", id="log.page-down", tooltip="One page down", show=False),
-        Binding("ctrl+u", "half_page(-1)", "Half up", id="log.half-up", tooltip="Half a page up", show=False),
-        Binding("ctrl+d", "half_page(1)", "Half down", id="log.half-down", tooltip="Half a page down", show=False),
-        Binding("home,g", "scroll_home", "Top", id="log.top", tooltip="To the first line", show=False),
-        Binding("end,G", "follow", "End", id="log.end", tooltip="To the last line, and follow", show=False),
-        Binding("left,h", "sideways(-1)", "Left", id="log.left", tooltip="Show what is left of the cut", show=False),
-        Binding("right,l", "sideways(1)", "Right", id="log.right", tooltip="Show what is right of the cut", show=False),
-    ]
+    def compose(self) -> ComposeResult:
+        yield LogPrompt()
 
-    update: reactive[Update | None] = reactive(None, repaint=False)
-    follow: reactive[bool] = reactive(True, repaint=False)
-    everything: reactive[bool] = reactive(False, repaint=False)
-    column: reactive[int] = reactive(0)
-    """Cells of the text that are out of sight on the left."""
+    @property
+    def everything(self) -> bool:
+        """Noise level 3."""
+        return self.noise == EVERYTHING
 
-    def __init__(self, reader: LogReader, *, zone: tzinfo | None = None, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._text = LogText(reader)
-        self._zone = zone
-        self._new = 0
-        self._target: int | None = None
-        self._wanted: int | None = None
-        self._steps: frozenset[int] = frozenset()
-        self._strips: LRUCache[tuple[int, int, int], Strip] = LRUCache(512)
+    @everything.setter
+    def everything(self, more: bool) -> None:
+        self.noise += 1 if more else -1
 
-    def on_mount(self) -> None:
-        self._catch_up()
+    # Moving.
 
-    def on_resize(self) -> None:
-        self._to_end_if_following()
+    def action_move(self, direction: int) -> None:
+        self._page.move(direction)
+        self._moved()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips.clear()
+    def action_page(self, direction: int) -> None:
+        self._page.scroll(direction * max(1, self._page.height - 1))
+        self._moved()
 
-    def watch_update(self, update: Update | None) -> None:
-        if update is None or not self.is_mounted:
-            return
-        steps = frozenset(step.first_line for step in update.build.steps if step.first_line is not None)
-        if steps != self._steps:
-            self._steps = steps
-            self._redraw()
-        self._catch_up()
+    def action_half_page(self, direction: int) -> None:
+        self._page.scroll(direction * max(1, self._page.height // 2))
+        self._moved()
 
-    def watch_follow(self, follow: bool) -> None:
-        self._new = 0
-        self._to_end_if_following()
-        self._label()
-
-    def watch_everything(self, everything: bool) -> None:
-        top = self._number_at(self.scroll_offset.y)
-        self._text.everything = everything
-        self._strips.clear()
-        self._new = 0
-        self._measure()
-        if not self.follow and top is not None:
-            self._scroll_to_line(top)
-        self._redraw()
-        self._label()
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value and new_value < self.max_scroll_y:
-            self.follow = False
-        elif new_value > old_value and new_value >= self.max_scroll_y:
-            self.follow = True
-
-    def jump(self, number: int) -> None:
-        """Bring a line (numbers count from 1) to the middle of the view and mark it; following stops."""
-        self._wanted = number
-        self._jump_if_known()
+    def action_top(self) -> None:
+        self._page.to_top()
+        self._moved()
 
     def action_follow(self) -> None:
         self.follow = True
-        self._to_end_if_following()
-
-    def action_half_page(self, direction: int) -> None:
-        self._scroll(self.scroll_offset.y + direction * max(1, self._height // 2))
-
-    def action_scroll_up(self) -> None:
-        self._scroll(self.scroll_offset.y - 1)
-
-    def action_scroll_down(self) -> None:
-        self._scroll(self.scroll_offset.y + 1)
-
-    def action_page_up(self) -> None:
-        self._scroll(self.scroll_offset.y - max(1, self._height - 1))
-
-    def action_page_down(self) -> None:
-        self._scroll(self.scroll_offset.y + max(1, self._height - 1))
-
-    def action_scroll_home(self) -> None:
-        self._scroll(0)
 
     def action_sideways(self, direction: int) -> None:
-        top = self.scroll_offset.y
-        shown = range(top, min(top + self._height, self._text.rows))
-        widest = max((len(self._text.row(row).text) for row in shown), default=0)
+        shown = {row.line for row, _ in self._page.strips if row.kind == LINE}
+        widest = max((len(self._text.line(line).text) for line in shown), default=0)
         self.column = max(0, min(self.column + direction * SIDEWAYS, widest - SIDEWAYS))
 
-    def render_line(self, y: int) -> Strip:
-        row = self.scroll_offset.y + y
-        width = self.scrollable_content_region.width
-        if row == 0 and not self._text.rows and self.update is not None:
-            said = " the build prints nothing yet; + shows the debug log" if self._text.lines else " no log yet"
-            empty = Strip([Segment(said, self.get_component_rich_style("log--noise"))])
-            return empty.crop_extend(0, width, self.rich_style)
-        if row >= self._text.rows:
-            return Strip.blank(width, self.rich_style)
-        key = (row, self.column, width)
-        strip = self._strips.get(key)
-        if strip is None:
-            strip = self._strips[key] = self._draw(self._text.row(row), width)
-        return strip
-
-    def _draw(self, line: Drawable, width: int) -> Strip:
-        base = self.rich_style
-        opens_step = line.number in self._steps and self._text.complete
-        name = "log--step" if opens_step and line.kind == OUTPUT else _STYLES[line.kind]
-        style = self.get_component_rich_style(name)
-        time_style = self.get_component_rich_style("log--time")
-        if line.number == self._target:
-            mark = Style(bgcolor=self.get_component_rich_style("log--target").bgcolor)
-            style, time_style, base = style + mark, time_style + mark, base + mark
-        time = wording.clock(line.at, self._zone) if line.at else " " * 8
-        gutter = "▸" if opens_step and line.kind == OUTPUT else _GUTTERS[line.kind]
-        head = Strip([Segment(f" {time} ", time_style), Segment(f"{gutter} ", style + Style(bold=True))])
-        room = max(0, width - head.cell_length)
-        text = Strip([Segment(line.text, style)])
-        cut = text.cell_length > self.column + room
-        text = text.crop_extend(self.column, self.column + room, base)
-        if cut and room:
-            text = Strip.join([text.crop(0, room - 1), Strip([Segment("…", time_style)])])
-        return Strip.join([head, text])
-
-    @property
-    def _height(self) -> int:
-        return self.scrollable_content_region.height
-
-    def _catch_up(self) -> None:
-        """Take in what was recorded since; what is too much for one turn of the event loop is left to the worker."""
-        if self._text.restarted():
-            self._new = 0
-            self._target = self._wanted = None
-            self._measure()
-            self._scroll(0)
-            self._redraw()
-        if self._text.behind:
-            self._step()
-        if self._text.behind:
-            self._index_rest()
-        elif self.update is not None and self.update.ended:
-            self._text.finish()
-            self._measure()
-        self._jump_if_known()
-        self._label()
-
-    @work(exclusive=True, group="index", exit_on_error=False)
-    async def _index_rest(self) -> None:
-        while self._text.behind:
-            self._step()
-            await asyncio.sleep(0)  # a turn for everybody else
-        self._catch_up()
-
-    def _step(self) -> None:
-        rows = self._text.rows
-        moved = self._text.step()
-        if moved:
-            self._strips.clear()
-            self._measure()
-            if not self.follow:
-                self._scroll(self.scroll_offset.y + moved)
-        elif self._text.rows != rows:
-            self._new += self._text.rows - rows
-            self._measure()
-
-    def _measure(self) -> None:
-        size = Size(self.size.width, self._text.rows)
-        if size != self.virtual_size:
-            self.virtual_size = size
-            self._redraw()
-        self._to_end_if_following()
-
-    def _to_end_if_following(self) -> None:
-        if self.follow:
-            self._scroll(self.max_scroll_y)
-
-    def _scroll(self, y: float) -> None:
-        self.scroll_to(y=y, animate=False)
-
-    def _number_at(self, row: int) -> int | None:
-        return self._text.number(row) if 0 <= row < self._text.rows else None
-
-    def _scroll_to_line(self, number: int, above: int = 0) -> None:
-        row = self._text.row_of(number)
-        if row is not None:
-            self._scroll(max(0, row - above))
-
-    def _jump_if_known(self) -> None:
-        number = self._wanted
-        if number is None or self._text.row_of(number) is None:
+    def action_seek(self, what: str, direction: int) -> None:
+        line, from_other_end = self._page.sought(what, direction)
+        if line is None:
+            self.notify(f"The log shows no {_NAMES[what]}.", markup=False)
             return
-        self._wanted = None
-        self._target = number
-        self.follow = False
-        if self._text.is_noise(number):
-            self.everything = True
-        self._scroll_to_line(number, above=self._height // 3)
-        self._redraw()
+        self._go(line)
+        if from_other_end and not self._page.follow:
+            self._tell_wrapped(direction)
 
-    def _redraw(self) -> None:
-        self._strips.clear()
-        self.refresh()
+    def action_section(self, direction: int) -> None:
+        cursor = self._page.cursor
+        line = cursor.line if cursor is not None else 0
+        on_headline = cursor is not None and cursor.kind == HEADLINE
+        section = self._rows.section_of(line) if direction < 0 and not on_headline else None
+        section = section or self._rows.section_beyond(line, direction)
+        if section is not None:
+            self._page.go(Row(section.first, HEADLINE, section.first))
+            self._moved()
 
-    def _label(self) -> None:
-        """Say in the title where we are: following or not, and what is hidden."""
-        if not self.follow and self._new:
-            state = f"+{self._new:,} new  G follows"
-        elif not self.follow:
-            state = "held  G follows"
-        elif self.update is not None and self.update.ended:
-            state = "end"
+    def action_hit(self, direction: int) -> None:
+        cursor = self._page.cursor
+        line = cursor.line if cursor is not None and not (self.follow and direction > 0) else -1
+        found = self._search.next_hit(line, direction)
+        if found is None:
+            return
+        self._go(found)
+        if (found <= line) == (direction > 0) and line >= 0:
+            self._tell_wrapped(direction)
+
+    def _tell_wrapped(self, direction: int) -> None:
+        said = "From the top again." if direction > 0 else "From the end again."
+        self.notify(said, timeout=2, markup=False)
+
+    # Showing more, or less.
+
+    def action_open(self) -> None:
+        cursor = self._page.cursor
+        if cursor is None:
+            return
+        if cursor.kind == HEADLINE:
+            self._toggle(cursor)
+        elif cursor.kind == RUN_ROW:
+            self._rows.open_run(cursor.line)
+            self._let_rows_change()
+        elif cursor.kind == LINE:
+            self._open_line(cursor.line)
+
+    def action_fold_or_page(self) -> None:
+        cursor = self._page.cursor
+        if self.follow or cursor is None:
+            return
+        if cursor.kind == HEADLINE:
+            self._toggle(cursor)
+        elif cursor.kind == RUN_ROW:
+            self._rows.open_run(cursor.line)
+            self._let_rows_change()
+        elif cursor.kind == LINE and self._rows.close_run(cursor.line):
+            self._let_rows_change()
         else:
-            state = "following"
-        hidden, lines = self._text.hidden, wording.count(self._text.lines, "line")
-        note = f"{hidden:,} of {lines} hidden" if hidden else lines
-        if not self._text.complete:
-            note = f"reading the whole log, {self._text.progress:.0%}"
-        if self._text.unreadable:
-            note = "the recording cannot be read"
-        self.entitle("Log", state, note, "note" if self.follow else "pill-warn")
+            self.action_page(1)
+
+    def action_fold_all(self, fold: bool) -> None:
+        self._rows.fold([section.name for section in self._rows.sections], folded=fold)
+        self._let_rows_change()
+
+    def _toggle(self, headline: Row) -> None:
+        section = self._rows.section_of(headline.line)
+        if section is not None:
+            self._rows.fold([section.name], folded=section.name not in self._rows.folded)
+            self._let_rows_change()
+
+    def _let_rows_change(self) -> None:
+        """A fold is a wish to look at this place: the end is not followed any more, and the top line stays."""
+        self._rows_changed()
+        self._moved()
+
+    def _open_line(self, line: int) -> None:
+        whole = self._text.whole_line(line)
+        at = f"  {self._painter.time(whole).strip()}" if whole.at is not None else ""
+        title = clean(f"line {whole.number:,}{at}  {len(whole.text):,} characters")
+
+        def then(copy: bool | None) -> None:
+            if copy:
+                row = Row(line, LINE, line)
+                self._hand_over(take_rows(self._text, self._rows, row, row, mask=self._mask))
+
+        self.app.push_screen(WholeLine(title, whole.text), then)
+
+    def action_noise(self, direction: int) -> None:
+        self.noise += direction
+
+    def action_times(self) -> None:
+        self.times = TIMES[(TIMES.index(self.times) + 1) % len(TIMES)]
+        self.notify(f"Time: {'of day' if self.times == 'clock' else self.times}", timeout=2, markup=False)
+
+    def action_wrap(self) -> None:
+        self.wrap = not self.wrap
+
+    # Finding.
+
+    def action_ask(self, purpose: Purpose) -> None:
+        self._left = self._page.place
+        self._before = self._search.query, self._filter_query(), self._rows.filtered == "inverse"
+        page = self._page.strips
+        self._from = page[0][0].line if page else 0
+        self.query_one(LogPrompt).ask(purpose)
+        self._room_changed()
+
+    def on_log_prompt_typed(self, event: LogPrompt.Typed) -> None:
+        event.stop()
+        if event.purpose != "go to":
+            self._look_for(event.purpose, event.text, event.plain)
+
+    def on_log_prompt_done(self, event: LogPrompt.Done) -> None:
+        event.stop()
+        if event.purpose == "go to":
+            if event.text.strip() and not self._go_to(event.text):
+                return
+        else:
+            self._look_for(event.purpose, event.text, event.plain)
+            if self._wrong:
+                return
+            if not event.text and self._left is not None and event.purpose == "find":
+                self._page.place = self._left
+        self._close_prompt()
+
+    def on_log_prompt_left(self, event: LogPrompt.Left) -> None:
+        event.stop()
+        query, filter_query, inverse = self._before
+        self._wrong = ""
+        self._sought_from = None
+        if event.purpose == "find":
+            self._search.find(query, self._from)
+        elif event.purpose == "filter":
+            self._search.filter_by(filter_query, self._from, inverse=inverse)
+        if self._left is not None:
+            self._page.place = self._left
+        self._close_prompt()
+        self._search_on()
+
+    def _close_prompt(self) -> None:
+        self._wrong = ""
+        self._left = None
+        self.query_one(LogPrompt).close()
+        self.focus()
+        self._room_changed()
+        self._moved()
+
+    def _look_for(self, purpose: Purpose, text: str, plain: bool) -> None:
+        inverse = purpose == "filter" and text.startswith("!")
+        text = text[1:] if inverse else text
+        self._wrong = ""
+        query = None
+        if text:
+            try:
+                query = Query(text, regex=not plain)
+            except BadPattern as error:
+                self._wrong = f"no regular expression: {error}; ctrl+t takes it as plain text"
+                self._say()
+                return
+        if purpose == "find":
+            if query is None or query != self._search.query:
+                self._search.find(query, self._from)
+            if self._left is not None and query is not None:
+                self._sought_from = self._from
+        else:
+            self._search.filter_by(query, self._from, inverse=inverse)
+        self._search_on()
+
+    def _search_on(self) -> None:
+        self._look_anew()
+        self._rows_changed()
+        self._catch_up()
+        self._go_to_sought()
+
+    def _go_to_sought(self) -> None:
+        """While a pattern is typed, its first hit is shown as soon as it is known."""
+        if self._sought_from is None:
+            return
+        found = self._search.first_hit(self._sought_from)
+        if found is not None or not self._search.behind:
+            self._sought_from = None
+        if found is not None:
+            self._go(found)
+
+    def _take_in(self) -> None:
+        super()._take_in()
+        self._go_to_sought()
+
+    def _say_below(self) -> None:
+        cursor = self._page.cursor
+        said = self._wrong or self._search.said(cursor.line if cursor is not None and not self.follow else None)
+        prompt = self.query_one(LogPrompt)
+        shown = prompt.display
+        prompt.say(self._search.standing(), said, bad=bool(self._wrong))
+        if prompt.display != shown:
+            self._room_changed()
+
+    def _room_changed(self) -> None:
+        self._look_anew()
+        self._page.settle()
+        self._changed()
+
+    def _filter_query(self) -> Query | None:
+        return self._search.filter.query if self._search.filter is not None else None
+
+    def _go_to(self, said: str) -> bool:
+        started = self.update.build.run_started_at if self.update is not None else None
+        since_start = self.times == "since start"
+        try:
+            line = line_of(said, self._text, self._rows, started_at=started, since_start=since_start, zone=self._zone)
+        except NoPlace as error:
+            self._wrong = str(error)
+            self._say()
+            return False
+        self._go(line)
+        return True
+
+    def action_back(self) -> None:
+        if self._mark is not None:
+            self._mark = None
+        elif self.text_selection is not None:
+            self.screen.clear_selection()
+        elif self._search.found is not None:
+            self._search.find(None, 0)
+        elif self._search.filter is not None:
+            self._search.filter_by(None, 0)
+        self._look_anew()
+        self._rows_changed()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "hit":
+            return self._search.found is not None
+        if action == "back":
+            standing = (self._mark, self.text_selection, self._search.found, self._search.filter)
+            return any(each is not None for each in standing)
+        return super().check_action(action, parameters)
+
+    # Copying.
+
+    def action_mark(self) -> None:
+        self._page.hold()
+        self._mark = self._page.cursor if self._mark is None else None
+        self._moved()
+
+    def action_copy(self) -> None:
+        selection, cursor = self.text_selection, self._page.cursor
+        if selection is not None:
+            taken = self._selected(selection)
+            if taken is not None:
+                self._hand_over(taken)
+        elif cursor is not None:
+            self._hand_over(take_rows(self._text, self._rows, self._mark or cursor, cursor, mask=self._mask))
+            self._mark = None
+            self._changed()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        taken = self._selected(selection)
+        return None if taken is None or taken.too_much else (taken.text, "\n")
+
+    def _selected(self, selection: Selection) -> Taken | None:
+        page = self._page.strips
+        if not page:
+            return None
+        start, end = selection
+        begin = (start.y, start.x - SELECT_AT) if start is not None else (page[0][0].line, 0)
+        stop = (end.y, max(0, end.x - SELECT_AT)) if end is not None else (page[-1][0].line, None)
+        return take_span(self._text, self._rows, begin, stop, mask=self._mask)
+
+    def _hand_over(self, taken: Taken) -> None:
+        if not taken.too_much:
+            self.app.copy_to_clipboard(taken.text)
+        severity: Literal["warning", "information"] = "warning" if taken.too_much else "information"
+        self.notify(taken.sentence(self.recorded), severity=severity, markup=False)
+
+    # The mouse.
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        event.prevent_default()
+        self._page.scroll(WHEEL)
+        self._moved()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        event.prevent_default()
+        self._page.scroll(-WHEEL)
+        self._moved()
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.get_content_offset(self)
+        page = self._page.strips
+        if place is None or place.y >= self._page.height:
+            return
+        event.stop()
+        if place.x >= self._painter.look.width:
+            line = self._map.line_at(self._rows, self._page.height, place.y)
+            self._page.show(self._rows.at(line))
+            self._moved()
+        elif place.y < len(page):
+            row = page[place.y][0]
+            if row.kind in (HEADLINE, RUN_ROW) or event.chain == 2:
+                self._page.put_cursor(place.y)
+                self.action_open()
+            elif not self.follow:
+                self._page.put_cursor(place.y)
+            self._moved()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        if self.text_selection is not None and self.screen.get_selected_text():
+            self.action_copy()

@@ -1,16 +1,16 @@
-"""The one screen; it carries the looks of every meaning, so that any widget on it can draw with them."""
+"""What all screens share: they carry the looks of every meaning, so that any widget on them can draw with them."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.screen import Screen
+from textual.screen import Screen, ScreenResultType
 from textual.style import Style
 
 from aibtui.tui.drawing import MEANINGS
 
 
-class WatchScreen(Screen[None]):
+class WatchScreen(Screen[ScreenResultType]):
     """Every meaning of `drawing` is a component class of it; Textual looks a style up from a widget to its screen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"is-{meaning}" for meaning in MEANINGS}

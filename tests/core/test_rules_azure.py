@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from aibtui.core.alerts import Alerts
-from aibtui.core.moment import Moment
 from aibtui.core.build import LogFormat
 from aibtui.core.lines import Line
+from aibtui.core.moment import Moment
 from aibtui.core.monitor import Monitor
 from aibtui.core.polls import Poll, Status, Trouble
 from aibtui.core.status import status_from_template

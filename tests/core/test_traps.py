@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aibtui.core.build import Build
+from aibtui.core.build import Build, LogFormat
 from aibtui.core.monitor import Monitor
 from aibtui.core.polls import Chunk, Poll
 from tests.core.logs import GUID, START, Log
@@ -196,3 +196,76 @@ def test_a_script_that_prints_packers_words_changes_nothing(text: str) -> None:
     assert (build.outcome, states(build)) == ("running", ["done", "running", "planned", "planned"])
     healthy = explain(log.returned(0).restart().deprovision().succeed().data)
     assert (healthy.build.outcome, states(healthy.build), healthy.alerts) == ("succeeded", ["done"] * 4, ())
+
+
+FORMATS: tuple[LogFormat, ...] = ("g1", "g2", "g3")
+
+
+def linux(log_format: LogFormat) -> Log:
+    log = Log(log_format).prepare("file", "shell", "shell", "shell", os="Linux").hidden_upload()
+    for place in range(2):
+        log.headline(f"Provisioning with shell script: /aib/packerInput/script_{place}").out("at work").wait(60)
+    return log
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_a_linux_build_is_captured_and_cleaned_up_though_no_script_reports_its_end(log_format: LogFormat) -> None:
+    log = (
+        linux(log_format)
+        .headline("Provisioning with shell script: /tmp/packer-shell77")
+        .out("WARNING! waagent")
+        .wait(9)
+    )
+    last = log.number
+    build = explain(log.succeed().data).build
+    assert [phase.state for phase in build.phases[:7]] == ["done"] * 7
+    assert (build.steps[3].state, build.steps[3].last_line) == ("done", last)
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_a_linux_step_that_fails_is_told_when_the_clean_up_proves_it(log_format: LogFormat) -> None:
+    log = linux(log_format)
+    last = log.number
+    log.headline("Provisioning step had errors: Running the cleanup provisioner, if present...")
+    build = explain(log.clean_up().data).build
+    assert (states(build), build.steps[2].last_line) == (["done", "done", "failed", "skipped"], last)
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Provisioning step had errors: Running the cleanup provisioner, if present...",
+        "Restarting Machine",
+        "Uploading C:\\a => C:\\b",
+        "Uploading /aib/packerInput/script_2 => C:\\b",
+        "Provisioning with powershell script: /aib/packerInput/script_2",
+        "Powering off machine ...",
+        "Waiting for SSH to become available...",
+        "PACKER OUT ==> azure-arm: Provisioning step had errors",
+        " ui:     azure-arm: hello",
+    ],
+)
+def test_no_format_takes_a_scripts_output_for_packers_words(log_format: LogFormat, text: str) -> None:
+    log = Log(log_format).prepare(*PLAN).hidden_upload().powershell().out("first").out(text).wait(60).out("still here")
+    build = explain(log.data).build
+    assert (build.format, build.os, states(build)) == (log_format, "windows", ["done", "running", "planned", "planned"])
+    healthy = explain(log.returned(0).restart().deprovision().succeed().data).build
+    assert (healthy.outcome, states(healthy), [step.exit_code for step in healthy.steps]) == (
+        "succeeded",
+        ["done"] * 4,
+        [None, 0, None, 0],
+    )
+
+
+def test_a_stopped_step_did_not_fail_though_its_script_said_so() -> None:
+    log = begun().powershell().out("Provisioning step had errors: Running the cleanup provisioner, if present...")
+    assert states(explain(log.wait(600).cancel().data).build)[1] == "stopped"
+
+
+def test_the_real_failure_counts_though_a_script_printed_the_same_before() -> None:
+    log = Log().prepare("file", "shell", "shell", os="Linux").hidden_upload()
+    log.headline("Provisioning with shell script: /aib/packerInput/script_0")
+    log.out("Provisioning step had errors: Running the cleanup provisioner, if present...").out("and on").wait(60)
+    last = log.number
+    assert explain(log.fail().data).build.steps[1].last_line == last

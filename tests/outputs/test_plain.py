@@ -158,3 +158,9 @@ def test_no_text_from_afar_is_a_command_to_a_runner_or_a_terminal(command: str) 
     lines = told(update, exit_code=1, tail=[command, f"  {command}"])
     assert not any(line.strip().startswith(("::", "##")) or "##vso[" in line or "##[" in line for line in lines)
     assert not any("\x1b" in line for line in lines)
+
+
+def test_a_remedy_of_several_lines_keeps_its_command_on_a_line_of_its_own() -> None:
+    alert = replace(ALERT, remedy="Look there:\naz vm list\nThen go on.")
+    lines = told(an_update(9, BUILD, AlertOpened(at(9), alert)))
+    assert lines[-3:] == ["    What to do: Look there:", "    az vm list", "    Then go on."]

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from aibtui.core.build import Build
+from aibtui.core.polls import Status, Template
 from aibtui.core.updates import Evidence
 from aibtui.outputs.report import report
 from tests.outputs.updates import ALERT, an_update, failed_update, running_build
@@ -31,6 +32,7 @@ def test_a_failed_build_is_reported_whole() -> None:
         "image_name": "packerImg_20260304115500",
         "staging_group": "IT_images_win11_1",
         "packer": "1.15.0",
+        "operation_id": None,
         "plugins": {"packer-plugin-azure": "2.4.0", "packer-plugin-windows-update": "0.16.10"},
     }
     assert said["steps"][1] == {
@@ -76,7 +78,7 @@ def test_the_fields_stand_in_the_order_of_the_schema() -> None:
     said = report(failed_update(), "customization.log")
     assert [*said] == [
         *("schema", "source", "bytes", "lines", "started_at", "ended_at", "os", "format", "outcome", "stopped_by"),
-        *("build", "phases", "steps", "downloads", "alerts", "root_cause"),
+        *("build", "phases", "steps", "downloads", "alerts", "root_cause", "run"),
     ]
     assert [*said["phases"][0]] == ["name", "state", "started_at", "ended_at", "first_line", "last_line"]
     assert [phase["name"] for phase in said["phases"]] == [
@@ -90,6 +92,17 @@ def test_a_build_of_which_nothing_is_known_has_every_field() -> None:
     assert (said["started_at"], said["os"], said["root_cause"], said["build"]["packer"]) == (None,) * 4
     assert (said["outcome"], said["steps"], said["build"]["plugins"]) == ("running", [], {})
     assert {phase["state"] for phase in said["phases"]} == {"planned"}
+
+
+def test_what_the_service_says_of_the_run_is_reported() -> None:
+    status = Status("Failed", "Building", message="no\x1b[1m", template=Template("/x/imageTemplates/t", "t"))
+    said = report(an_update(0, Build(status=status)), "x.log")
+    assert said["run"] == {
+        "template": "/x/imageTemplates/t",
+        "run_state": "Failed",
+        "sub_state": "Building",
+        "message": "no",
+    }
 
 
 def test_a_stop_that_was_probably_the_time_out_says_so() -> None:

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from aibtui.core.build import PHASES, Build, BuildFacts, Outcome, Output, Phase, PhaseName, Step
 from aibtui.core.polls import Status, Template
+from aibtui.core.tempo import Pace
 from aibtui.core.updates import Alert, Evidence, RootCause, Transport, TransportState, Update
 from aibtui.tui.app import WatchApp
+from aibtui.tui.watched import Watched
 
 START = datetime(2026, 3, 22, 12, 0, tzinfo=UTC)
 GUID = "[5b7a1f3e-0d52-4c1c-9f0e-61d1a2b3c4d5]"
@@ -139,7 +142,8 @@ def transport(state: TransportState = "live", **more: object) -> Transport:
 
 def update(minutes: float = 62, *, ended: bool = False, **more: object) -> Update:
     made = Update(at(minutes), build(), (), (), transport(), ended=ended)
-    return replace(made, **more)  # type: ignore[arg-type]
+    made = replace(made, **more)  # type: ignore[arg-type]
+    return replace(made, tempo=Pace().tempo(made.build, None)) if "tempo" not in more else made
 
 
 def alert(**more: object) -> Alert:
@@ -198,12 +202,11 @@ class Feed:
             yield item
 
 
-def app(feed: Feed, log: MemoryLog | None = None, clock: Clock | None = None, title: str = "win11") -> WatchApp:
-    return WatchApp(
-        feed,
-        log or MemoryLog(),
-        title=title,
-        clock=clock or Clock(),
-        recording=lambda: "~/.local/state/aibtui/runs/win11-avd-prod-0322",
-        zone=UTC,
-    )
+def watched(feed: Feed, log: MemoryLog | None = None, title: str = "win11") -> Watched:
+    return Watched(title, feed, log or MemoryLog(), lambda: "~/.local/state/aibtui/runs/win11-avd-prod-0322")
+
+
+def app(
+    feed: Feed, log: MemoryLog | None = None, clock: Clock | None = None, title: str = "win11", **more: Any
+) -> WatchApp:
+    return WatchApp([watched(feed, log, title)], clock=clock or Clock(), zone=UTC, **more)

@@ -17,6 +17,7 @@ from aibtui.tui.app import WatchApp
 from aibtui.tui.log_view import LogView
 from aibtui.tui.panels.alerts import Alerts
 from aibtui.tui.panels.steps import Steps
+from aibtui.tui.watched import Watched
 from tests.tui.builders import (
     START,
     Clock,
@@ -223,7 +224,7 @@ async def test_leaving_does_not_wait_for_a_look_in_flight(key: str) -> None:
         await asyncio.sleep(3600)
 
     shown = update()
-    watch = WatchApp(lambda: never(shown), MemoryLog(), title="x", clock=Clock())
+    watch = WatchApp([Watched("x", lambda: never(shown), MemoryLog())], clock=Clock())
     async with watch.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         started = time.monotonic()

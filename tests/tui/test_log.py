@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from aibtui.tui.app import WatchApp
 from aibtui.tui.log_text import SLICE, TAIL, CurrentLog, LogText
 from aibtui.tui.log_view import LogView
-from tests.tui.builders import START, Clock, Feed, MemoryLog, app, debug, ended, steps, ui, update
+from tests.tui.builders import Feed, MemoryLog, app, debug, ended, steps, ui, update
 
 
 def lines(first: int, count: int) -> bytes:
@@ -29,13 +29,14 @@ async def settle(pilot: Pilot[None]) -> list[str]:
 
 
 def title(watch: WatchApp) -> str:
-    return watch.query_one(LogView).border_title or ""
+    shown = watch.screen_stack[0].query_one(LogView)._border_title
+    return shown.plain if shown is not None else ""
 
 
 async def test_a_line_is_shown_as_time_and_text() -> None:
     log = MemoryLog(ui("Installing the agent") + ui("no such share", error=True) + ui("WARNING: restart pending"))
     async with app(Feed(update()), log).run_test(size=(120, 36)) as pilot:
-        rows = [row.rstrip() for row in await settle(pilot)]
+        rows = [row.rstrip(" ─━") for row in await settle(pilot)]
     assert rows[:3] == [
         " 12:30:00   Installing the agent",
         " 12:30:00 E no such share",
@@ -43,11 +44,13 @@ async def test_a_line_is_shown_as_time_and_text() -> None:
     ]
 
 
-async def test_the_line_that_opens_a_step_is_marked() -> None:
+async def test_a_step_has_a_headline_above_its_first_line() -> None:
     assert steps()[0].first_line == 20
     async with app(Feed(update()), MemoryLog(lines(1, 25))).run_test(size=(120, 36)) as pilot:
         rows = await settle(pilot)
-    assert next(row for row in rows if "▸" in row).startswith(" 12:30:00 ▸ entry 20.")
+    place = next(place for place, row in enumerate(rows) if "▾" in row)
+    assert rows[place].startswith(" ▾ ✓ 1 upload of the deprovisioning script")
+    assert rows[place + 1].startswith(" 12:30:00   entry 20.")
 
 
 async def test_the_end_is_followed() -> None:
@@ -122,7 +125,7 @@ async def test_noise_is_hidden_until_it_is_asked_for_and_the_place_is_kept() -> 
     async with watch.run_test(size=(120, 36)) as pilot:
         rows = await settle(pilot)
         assert not [row for row in rows if "plumbing" in row]
-        assert "500 of 1,000 lines hidden" in title(watch)
+        assert "noise 2/3: 500 hidden" in title(watch)
         await pilot.press("pageup", "pageup")
         top = (await settle(pilot))[0]
         await pilot.press("plus")
@@ -199,7 +202,7 @@ async def test_an_unreadable_recording_is_a_note_not_a_crash() -> None:
             raise OSError(5, "Input/output error")
 
     feed = Feed(update())
-    watch = WatchApp(feed, Broken(lines(1, 20_000)), title="x", clock=Clock(), zone=START.tzinfo)
+    watch = app(feed, Broken(lines(1, 20_000)))
     async with watch.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         feed.send(update())
@@ -211,7 +214,8 @@ def test_a_line_that_nobody_should_have_written_costs_one_cut_line() -> None:
     text = LogText(MemoryLog(b"a\n" + b"x" * 200_000 + b"\nb\n"))
     while text.behind:
         text.step()
-    assert [len(text.row(row).text) for row in range(text.rows)] == [1, 4000, 1]
+    assert [len(text.line(line).text) for line in range(text.index.lines)] == [1, 4000, 1]
+    assert len(text.whole_line(1).text) == 65_536
 
 
 def test_another_run_is_another_generation() -> None:

@@ -8,6 +8,8 @@ from aibtui.tui.panels.header import Header
 from aibtui.tui.panels.now import Now
 from aibtui.tui.panels.panel import Panel
 from aibtui.tui.panels.phases import Phases
+from aibtui.tui.panels.run import Run
 from aibtui.tui.panels.steps import Steps
+from aibtui.tui.panels.timeline import Timeline
 
-PANELS: tuple[type[Panel] | type[Alerts], ...] = (Header, Phases, Steps, Now, Alerts, Connection)
+PANELS: tuple[type[Panel] | type[Alerts], ...] = (Header, Phases, Steps, Now, Timeline, Run, Alerts, Connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 from textual.content import Content
@@ -22,7 +22,7 @@ _PILLS: Final[dict[TransportState, str]] = {
     "status-only": "pill-warn",
     "ended": "pill",
 }
-_OUTCOME_MEANINGS: Final[dict[Outcome, str]] = {
+OUTCOME_MEANINGS: Final[dict[Outcome, str]] = {
     "running": "strong",
     "succeeded": "good",
     "failed": "bad",
@@ -33,6 +33,7 @@ _OUTCOME_MEANINGS: Final[dict[Outcome, str]] = {
 }
 _PILL_OF_MEANING: Final = {"good": "pill-good", "bad": "pill-bad", "warn": "pill-warn", "strong": "pill"}
 _NEARLY_OUT: Final = 0.85
+_LIKELY: Final = 0.5
 
 
 class Header(Panel):
@@ -67,11 +68,13 @@ class Header(Panel):
         took = part("")
         if elapsed is not None:
             took = row(part("elapsed", "dim"), part(wording.duration(elapsed), "strong"))
+        ends = _ends(update, self.zone)
         time = part(f"{wording.clock(now, self.zone)} {wording.zone_name(now, self.zone)}", "dim")
         return richest(
             [
-                (row(name, facts, gap=3), row(took, time, gap=3)),
-                (name, row(took, time, gap=3)),
+                (row(name, facts, gap=3), row(took, ends, time, gap=3)),
+                (name, row(took, ends, time, gap=3)),
+                (name, row(took, ends, gap=3)),
                 (name, took),
             ],
             width,
@@ -81,10 +84,9 @@ class Header(Panel):
         if self.failure is not None:
             return fit(row(part(" BLIND ", "pill-bad"), part(self.failure, "bad"), gap=2), width)
         if update.ended or update.transport.state == "ended":
-            meaning = _OUTCOME_MEANINGS[update.build.outcome]
-            pill = part(f" {wording.transport_word('ended')} ", _PILL_OF_MEANING[meaning])
-            return fit(row(pill, part(wording.outcome_sentence(update), meaning), gap=2), width)
-        pill = self._pill(update, now)
+            meaning = OUTCOME_MEANINGS[update.build.outcome]
+            return fit(row(status_pill(update, now), part(wording.outcome_sentence(update), meaning), gap=2), width)
+        pill = status_pill(update, now)
         wide, narrow = self._time_out(update, now, 24), self._time_out(update, now, 0)
         transport = update.transport
         if transport.reason and transport.state in ("blind", "waiting", "status-only"):
@@ -109,14 +111,6 @@ class Header(Panel):
             width,
         )
 
-    def _pill(self, update: Update, now: datetime) -> Content:
-        transport = update.transport
-        word = wording.transport_word(transport.state)
-        since = transport.quiet_since if transport.state == "quiet" else transport.since
-        if transport.state in ("quiet", "blind") and (age := ago(now, since)) is not None:
-            word = f"{word} {wording.duration(age)}"
-        return part(f" {word} ", _PILLS[transport.state])
-
     def _run_state(self, update: Update, short: bool = False) -> Content:
         """Azure's own two words, and the step."""
         build = update.build
@@ -138,7 +132,11 @@ class Header(Panel):
         fraction = used / limit
         left = limit - used
         meaning = "bad" if left.total_seconds() <= 0 else "warn" if fraction >= _NEARLY_OUT else ""
-        if left.total_seconds() > 0:
+        told = update.forecast
+        if told is not None and told.timeout_at is not None and (told.timeout_chance or 0) >= _LIKELY:
+            chance = f"{100 * (told.timeout_chance or 0):.0f} %"
+            said = part(f"WILL TIME OUT at {wording.clock(told.timeout_at, self.zone)[:5]} ({chance})", "bad")
+        elif left.total_seconds() > 0:
             said = row(part(wording.duration(left), meaning or "strong"), part("left", "dim"))
         else:
             said = part(f"{wording.duration(-left)} over", "bad")
@@ -146,3 +144,25 @@ class Header(Panel):
             return said
         name = part(f"time-out {wording.duration(limit)}" if bar > 20 else "time-out", "dim")
         return row(name, gauge(fraction, bar, meaning or "gauge"), part(f"{100 * fraction:.0f} %", meaning), said)
+
+
+def _ends(update: Update, zone: tzinfo | None) -> Content:
+    """When it ends by earlier runs, and how sure that is; empty where there is no forecast."""
+    told = update.forecast
+    if told is None or update.ended:
+        return part("")
+    spread = f"±{wording.about((told.high - told.low) / 2)}"
+    return row(part("ends", "dim"), part(f"~{wording.clock(told.ends_at, zone)[:5]}", "strong"), part(spread, "dim"))
+
+
+def status_pill(update: Update, now: datetime) -> Content:
+    """The status word, and for how long where we hear or see nothing."""
+    transport = update.transport
+    if update.ended or transport.state == "ended":
+        meaning = OUTCOME_MEANINGS[update.build.outcome]
+        return part(f" {wording.transport_word('ended')} ", _PILL_OF_MEANING[meaning])
+    word = wording.transport_word(transport.state)
+    since = transport.quiet_since if transport.state == "quiet" else transport.since
+    if transport.state in ("quiet", "blind") and (age := ago(now, since)) is not None:
+        word = f"{word} {wording.duration(age)}"
+    return part(f" {word} ", _PILLS[transport.state])

@@ -1,4 +1,4 @@
-"""What happens at this moment: the step's activity, its transfer, its last words; at the end, the result and why."""
+"""What happens at this moment: the step's activity, its transfer, its last words, the pace; at the end, the result."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ from typing import Final
 from textual.content import Content
 
 from aibtui import wording
-from aibtui.core.build import Build, Download, Outcome
+from aibtui.core.build import Download, Outcome
 from aibtui.core.updates import TransportState, Update
 from aibtui.safetext import clean
-from aibtui.tui.drawing import fit, gauge, part, remote, row, spread, wrapped
+from aibtui.tui.drawing import fit, gauge, part, remote, row, sparkline, spread, wrapped
 from aibtui.tui.panels.panel import Panel, ago, padded
 
 _UNSEEN: Final[frozenset[TransportState]] = frozenset({"blind", "waiting", "status-only"})
+_SPARK: Final = 20
 _MEANINGS: Final[dict[Outcome, str]] = {"succeeded": "good", "failed": "bad", "timed-out": "bad"}
 
 
-class Now(Panel):
-    """Most telling line first, so that one line of room is enough to be of use."""
+class Now(Panel, can_focus=True):
+    """Most telling line first, so that one line of room is enough to be of use; what never changes place is last."""
 
+    HELP = """\
+## Now
+
+What the running step does at this moment, as far as its output tells.
+
+- The bar is the newest transfer or update; below it its rate, and how that went so far.
+- **last output** is how long ago the log last grew; the columns are its lines in each of the last 20 minutes.
+"""
     PLACE = "side"
 
     def watch_update(self, update: Update | None) -> None:
@@ -32,12 +41,16 @@ class Now(Panel):
         if height <= 1:
             return padded([self._one_line(update, now, width)])
         if update.ended:
-            lines = _result(update, width)
-        elif update.transport.state in _UNSEEN:
-            lines = _cannot_see(update, width) + _output(update, now, width, height)
-        else:
-            lines = _doing(update, width) + _output(update, now, width, height)
-        return padded([fit(line, width) for line in lines[:height]])
+            return padded([fit(line, width) for line in _result(update, width)[:height]])
+        unseen = update.transport.state in _UNSEEN
+        top = _cannot_see(update, width) if unseen else _doing(update, width)
+        bottom = _pace(update, now, width)
+        said = _last_words(update, width, height - len(top) - len(bottom) - 2)
+        if said and height - len(top) - len(bottom) - len(said) >= 1:
+            top += [part(""), *said]
+        gap = max(0, height - len(top) - len(bottom))
+        lines = [*top, *([part("")] * gap), *bottom][:height]
+        return padded([fit(line, width) for line in lines])
 
     def _one_line(self, update: Update, now: datetime, width: int) -> Content:
         build, transport, cause = update.build, update.transport, update.root_cause
@@ -59,8 +72,8 @@ def _doing(update: Update, width: int) -> list[Content]:
     if step is not None and step.state == "running":
         doing = clean(step.activity) if step.activity else wording.step_name(step)
         lines += [part(text, "strong") for text in wrapped(doing, width, 2)]
-        if download := _transfer(build):
-            lines += _progress(download, width)
+        if update.tempo.transfer is not None:
+            lines += _progress(update.tempo.transfer, update.tempo.rates, width)
     elif build.log_done:
         lines.append(part("Packer has finished, the service goes on", "strong"))
     elif build.phase is not None:
@@ -71,15 +84,7 @@ def _doing(update: Update, width: int) -> list[Content]:
     return lines
 
 
-def _transfer(build: Build) -> Download | None:
-    """The newest transfer of the running step that is not through."""
-    step = build.step
-    since = step.first_line if step and step.first_line else 1
-    going = [item for item in build.downloads if item.last_line >= since and (item.percent or 0) < 100]
-    return max(going, key=lambda item: item.last_line) if going else None
-
-
-def _progress(download: Download, width: int) -> list[Content]:
+def _progress(download: Download, rates: tuple[float, ...], width: int) -> list[Content]:
     amount = wording.size(download.bytes) if download.bytes is not None else ""
     if amount and download.total:
         amount = f"{amount} of {wording.size(download.total)}"
@@ -88,30 +93,36 @@ def _progress(download: Download, width: int) -> list[Content]:
         share = 100 * download.bytes / download.total
     lines = [spread(remote(download.name), part(amount), width)]
     if share is not None:
-        percent, rate = f"{share:.0f} %", _rate(download)
-        bar = max(4, width - len(percent) - len(rate) - (4 if rate else 2))
-        lines.append(row(gauge(share / 100, bar), part(percent, "strong"), part(rate, "dim"), gap=2))
+        percent = f"{share:.0f} %"
+        lines.append(row(gauge(share / 100, max(4, width - 7)), part(f"{percent:>5}", "strong"), gap=2))
+    if rates:
+        now = f"{wording.size(round(rates[-1]))}/s"
+        was = f"was {wording.size(round(max(rates)))}/s" if max(rates) > 2 * rates[-1] else ""
+        columns = sparkline(rates, min(_SPARK, width - len(now) - 2), "warn" if was else "gauge")
+        lines.append(row(columns, part(now, "strong"), part(was, "warn"), gap=2))
     return lines
 
 
-def _rate(download: Download) -> str:
-    """Bytes per second on the average since it began."""
-    if not download.bytes or not download.started_at or not download.at or download.at <= download.started_at:
-        return ""
-    return f"{wording.size(round(download.bytes / (download.at - download.started_at).total_seconds()))}/s"
+def _last_words(update: Update, width: int, room: int) -> list[Content]:
+    build = update.build
+    said = build.output.text.strip() if build.output is not None else ""
+    if not said or room < 1 or (build.step and build.step.activity == said):
+        return []
+    return [part(text) for text in wrapped(clean(said), width, min(3, room))]
 
 
-def _output(update: Update, now: datetime, width: int, height: int) -> list[Content]:
+def _pace(update: Update, now: datetime, width: int) -> list[Content]:
+    """How long ago the log grew, how fast it grows, how long it is; each always in its place."""
     build = update.build
     if not build.lines:
         return []
     age = ago(now, update.transport.quiet_since)
-    last = f"last output {wording.duration(age)} ago" if age is not None else "last output"
-    lines = [part(""), part(last, "dim")]
-    said = build.output.text.strip() if build.output is not None else ""
-    if said and not (build.step and build.step.activity == said):
-        lines += [part(text) for text in wrapped(clean(said), width, 3)]
-    lines += [part(""), part(f"log {wording.count(build.lines, 'line')}, {wording.size(build.bytes)}", "dim")]
+    lines = [row(part("last output", "dim"), part(f"{wording.duration(age)} ago" if age is not None else "not seen"))]
+    counts = update.tempo.lines
+    if counts:
+        said = f"{counts[-1]:,} {'line' if counts[-1] == 1 else 'lines'}/min"
+        lines.append(row(sparkline(counts, min(_SPARK, width - len(said) - 2)), part(said), gap=2))
+    lines.append(part(f"log {wording.count(build.lines, 'line')}, {wording.size(build.bytes)}", "dim"))
     return lines
 
 

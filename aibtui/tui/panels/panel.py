@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import ClassVar, Literal
 
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 
 from aibtui import wording
@@ -14,14 +15,22 @@ from aibtui.safetext import SafeText
 from aibtui.tui.drawing import part
 from aibtui.tui.titled import Titled
 
-Place = Literal["top", "side", "bottom"]
+Place = Literal["top", "side", "view", "bottom"]
+
+
+class ShowLine(Message):
+    """Somebody wants to see a line of the log; numbers count from 1."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 class Panel(Titled):
     """A part of the screen that draws an Update. It keeps nothing and counts nothing."""
 
     PLACE: ClassVar[Place]
-    """Above the log, beside it, or below it; in the order of PANELS."""
+    """Above the log, beside it, in place of it, or below it; in the order of PANELS."""
 
     update: reactive[Update | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
@@ -32,7 +41,7 @@ class Panel(Titled):
     """Where the log is kept; None where it is not."""
 
     def __init__(self, *, title: SafeText, zone: tzinfo | None = None) -> None:
-        super().__init__()
+        super().__init__(id=type(self).__name__.lower())
         self.watched = title
         self.zone = zone
 

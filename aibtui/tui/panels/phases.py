@@ -19,7 +19,7 @@ class Phases(Panel):
     PLACE = "top"
 
     def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
-        phases = _expected(update.build)
+        phases = expected_phases(update.build)
         full = [_phase(phase, now, named=True, timed=True) for phase in phases]
         named = [_phase(phase, now, named=True, timed=phase.state == "running") for phase in phases]
         signs = [_phase(phase, now, named=phase.state == "running", timed=phase.state == "running") for phase in phases]
@@ -39,7 +39,7 @@ def _width(cells: list[Content]) -> int:
     return sum(cell.cell_length for cell in cells) + 2 * (len(cells) - 1)
 
 
-def _expected(build: Build) -> list[Phase]:
+def expected_phases(build: Build) -> list[Phase]:
     """The phases that this template has; optimize and validate only where it asks for them, or they began."""
     template = build.status.template if build.status else None
     asked = {"optimize": bool(template and template.optimizes), "validate": bool(template and template.validates)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
+from textual import events
 from textual.content import Content
 from textual.geometry import Size
 
@@ -12,12 +14,27 @@ from aibtui.core.build import Build, Step
 from aibtui.core.updates import Update
 from aibtui.safetext import clean
 from aibtui.tui.drawing import STATE_MEANINGS, fit, part, row, spread
-from aibtui.tui.panels.panel import Panel, padded
+from aibtui.tui.panels.listed import Listed
+from aibtui.tui.panels.panel import padded
+
+_DELTA: Final = 4
+_SLOW: Final = 0.25
+_WORTH_A_WORD: Final = timedelta(minutes=2)
 
 
-class Steps(Panel):
+class Steps(Listed):
     """A line for each step; those around the running one where more than fit; one in all where there is one line."""
 
+    HELP = """\
+## Steps
+
+What Packer runs, in order, as the template has it. The first and the last are Image Builder's own (**AIB**).
+
+- `✓` done, `▸` running, `✗` failed, `■` stopped, `·` planned, `-` not reached.
+- The time is how long a step took, or has taken so far. Where earlier runs are known, `+33m` is how much more
+  that is than their median, and `~12:10` how long a step to come usually takes.
+- `Enter` shows where the step begins in the log.
+"""
     PLACE = "side"
     _lines = 0
 
@@ -25,13 +42,29 @@ class Steps(Panel):
         if update is not None:
             steps = update.build.steps
             over = sum(step.state in ("done", "failed", "stopped") for step in steps)
-            self.entitle("Steps", note=f"{over} of {len(steps)} over" if steps else "")
+            told = update.forecast
+            median = f"± median of {told.n}   " if told is not None else ""
+            self.entitle("Steps", note=f"{median}{over} of {len(steps)} over" if steps else "")
             if len(steps) != self._lines:
                 self._lines = len(steps)
                 self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return max(1, self._lines)
+
+    def lines(self, update: Update) -> list[int | None]:
+        return [step.first_line for step in update.build.steps]
+
+    def current(self, update: Update) -> int:
+        step = update.build.step
+        return step.index - 1 if step else 0
+
+    def on_click(self, event: events.Click) -> None:
+        if self.update is not None and self.size.height > 1 and self.update.build.steps:
+            first, last = self.window(self.update, self.size.height)
+            place = first + event.y - (1 if first else 0)
+            if first <= place < last:
+                self.cursor = place
 
     def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
         build = update.build
@@ -40,46 +73,53 @@ class Steps(Panel):
             return padded([fit(part(said, "dim"), width - 2)])
         if height <= 1:
             return padded([_one_line(build, now, width - 2)])
-        first, last = _window(build, height)
-        lines = [_line(step, len(build.steps), now, width - 2) for step in build.steps[first:last]]
-        if first > 0:
-            lines.insert(0, part(f"  ↑ {first} earlier", "dim"))
-        if last < len(build.steps):
-            lines.append(part(f"  ↓ {len(build.steps) - last} more", "dim"))
-        return padded(lines)
+        first, last = self.window(update, height)
+        medians = update.forecast.medians if update.forecast is not None else ()
+        usual = dict(enumerate(medians, start=1))
+        count = len(build.steps)
+        lines = [
+            _line(step, count, now, width - 2, usual.get(step.index), bool(medians)) for step in build.steps[first:last]
+        ]
+        if self.has_focus:
+            place = self.place(update) - first
+            lines[place] = self.mark(lines[place], width - 2)
+        above, below = self.left_out(first, last, len(build.steps))
+        return padded([*above, *lines, *below])
 
 
-def _window(build: Build, height: int) -> tuple[int, int]:
-    """Which steps to show, as a slice; the lines that say how many are left out have their room."""
-    count = len(build.steps)
-    if count <= height:
-        return 0, count
-    here = build.step.index - 1 if build.step else 0
-    room = max(1, height - 2)
-    first = min(max(0, here - room // 2), count - room)
-    if first <= 1:
-        return 0, height - 1
-    if first + room >= count - 1:
-        return count - height + 1, count
-    return first, first + room
-
-
-def _line(step: Step, count: int, now: datetime, width: int) -> Content:
+def _line(
+    step: Step, count: int, now: datetime, width: int, median: timedelta | None = None, compared: bool = False
+) -> Content:
     meaning = STATE_MEANINGS[step.state]
     took = wording.elapsed(step, now)
     emphasis = "strong" if step.state == "running" else meaning if meaning in ("bad", "warn") else ""
     left = row(
         part(wording.state_glyph(step.state), meaning),
         part(f"{step.index:>{len(str(count))}}", "dim" if step.state != "running" else "strong"),
-        _named(step, emphasis),
+        named(step, emphasis),
     )
     right = part(wording.duration(took) if took is not None else "", "strong" if step.state == "running" else "dim")
     if step.state == "failed" and step.exit_code is not None:
         right = row(part(f"exit {step.exit_code}", "bad"), right)
+    if compared:
+        if took is None and median is not None:
+            right = part(f"~{wording.duration(median)}", "dim")
+        right = row(right, _delta(step, took, median))
     return spread(left, right, width)
 
 
-def _named(step: Step, emphasis: str) -> Content:
+def _delta(step: Step, took: timedelta | None, median: timedelta | None) -> Content:
+    """How much longer than usual it took, in a column of its own; of a running step only what it is over."""
+    if took is None or median is None or (step.state == "running" and took < median):
+        return part(" " * _DELTA)
+    more = took - median
+    minutes = round(abs(more) / timedelta(minutes=1))
+    said = f"{minutes}m" if minutes < 100 else f"{minutes // 60}h"
+    slow = more > max(median * _SLOW, _WORTH_A_WORD)
+    return part(f"{'-' if more < timedelta() and minutes else '+'}{said}".rjust(_DELTA), "warn" if slow else "dim")
+
+
+def named(step: Step, emphasis: str) -> Content:
     """The type dim before the name, so that names stand out; the hidden two are said to be Image Builder's."""
     if step.hidden:
         return row(part("AIB", "dim"), part(wording.step_name(step), emphasis or "dim"))

@@ -1,0 +1,205 @@
+"""The screen of the watching commands: its options, and what stays behind when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aibtui.cli.options import fail
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from aibtui.cli.watching import Limits
+    from aibtui.config import Config
+    from aibtui.core.updates import Update
+    from aibtui.session import Clock, Watch
+    from aibtui.tui.app import WatchApp
+
+_NOTICE_SECONDS = 20
+_OPTIONS = (
+    click.option("--ascii", is_flag=True, default=None, help="Draw the screen in ASCII alone."),
+    click.option(
+        "--no-notify",
+        is_flag=True,
+        help="No bell, no notifications and no taskbar progress; alerts stay on the screen.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenOptions:
+    """What the options say, as they were given. `quiet` is for what is no live build."""
+
+    ascii: bool | None = None
+    no_notify: bool = False
+    quiet: bool = False
+    config: Config = field(init=False)
+
+    def __post_init__(self) -> None:
+        silent = False if self.no_notify else None
+        object.__setattr__(self, "config", settings({"ascii": self.ascii, "notify": silent, "bell": silent}))
+
+
+def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the options, as one argument `screen`."""
+
+    @functools.wraps(command)
+    def with_options(ascii: bool | None, no_notify: bool, **arguments: Any) -> Any:
+        return command(screen=ScreenOptions(ascii, no_notify), **arguments)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options
+
+
+def settings(options: dict[str, object]) -> Config:
+    """The settings, or exit 2 with a clear word."""
+    from aibtui.config import ConfigError, load
+
+    try:
+        return load(os.environ, options)
+    except ConfigError as error:
+        fail(f"{error}.", "Mend it there, or name another file with AIBTUI_CONFIG.", 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A build on the screen, and what it is called."""
+
+    watch: Watch
+    title: str
+    target: str
+
+
+async def on_screen(
+    shown: Sequence[Shown],
+    limits: Limits,
+    clock: Clock,
+    screen: ScreenOptions,
+    reloading: Callable[[Callable[[str], None]], AbstractAsyncContextManager[None]],
+) -> list[tuple[int, bool]]:
+    """Show them until the user leaves; for each its exit code, and whether it ended by itself."""
+    from aibtui.safetext import clean
+    from aibtui.session import ExitCode
+
+    reached: list[int | None] = [None] * len(shown)
+
+    def build(place: int) -> Callable[[], AsyncIterator[Update]]:
+        async def updates() -> AsyncIterator[Update]:
+            first_at: datetime | None = None
+            async for update in shown[place].watch.updates():
+                first_at = first_at or update.at
+                yield update
+                reached[place] = limits.code(update, first_at)
+                if reached[place] is not None:
+                    app.exit()
+                    return
+
+        return updates
+
+    app = _app(shown, build, clock, screen)
+
+    def say(text: str) -> None:
+        app.notify(clean(text), title="Rules", markup=False, timeout=_NOTICE_SECONDS)
+
+    try:
+        async with reloading(say):
+            await app.show()
+    except asyncio.CancelledError:
+        return [(ExitCode.INTERRUPTED, False)] * len(shown)
+    if len(shown) == 1 and app.failure is not None:
+        raise app.failure
+    _say_farewell(shown, app)
+    if app.return_code:
+        return [(ExitCode.UNKNOWN, False)] * len(shown)
+    return [_ending(app, place, reached[place]) for place in range(len(shown))]
+
+
+def _app(
+    shown: Sequence[Shown],
+    build: Callable[[int], Callable[[], AsyncIterator[Update]]],
+    clock: Clock,
+    screen: ScreenOptions,
+) -> WatchApp:
+    from aibtui.config import remember_theme, remembered_theme
+    from aibtui.outputs.chat import chat
+    from aibtui.recording import default_state_dir
+    from aibtui.tui.app import WatchApp
+    from aibtui.tui.commands import binding_ids
+    from aibtui.tui.log_text import CurrentLog
+    from aibtui.tui.notices import Notices
+    from aibtui.tui.watched import Watched
+
+    config, state = screen.config, default_state_dir(os.environ)
+    keys, theme = config.keys, config.theme
+    if unknown := sorted(set(keys.value) - set(binding_ids())):
+        fail(f"{keys.origin}: keys: there is no binding {unknown[0]!r}.", f"There are {', '.join(binding_ids())}.", 2)
+
+    def watched(place: int) -> Watched:
+        watch = shown[place].watch
+        recording = lambda: str(watch.run.path) if watch.run.kept else None  # noqa: E731 - one of the fields below
+        log = CurrentLog(lambda: watch.run)
+        return Watched(shown[place].title, build(place), log, recording, shown[place].target)
+
+    loud = not screen.quiet
+    app = WatchApp(
+        [watched(place) for place in range(len(shown))],
+        clock=clock.now,
+        chat=lambda update: chat(update, shown[0].title),
+        noise=config.noise.value,
+        notices=Notices(os.environ, bell=loud and config.bell.value, notify=loud and config.notify.value),
+        theme=theme.value or remembered_theme(state),
+        remember_theme=lambda name: remember_theme(state, name),
+        keys=keys.value,
+        ascii=_ascii(config.ascii.value),
+    )
+    if theme.value is not None and theme.value not in app.available_themes:
+        names = ", ".join(sorted(app.available_themes))
+        fail(f"{theme.origin}: theme cannot be {theme.value!r}.", f"There are {names}.", 2)
+    return app
+
+
+def _ascii(chosen: bool | None) -> bool:
+    """What was chosen, else whether the terminal's encoding cannot say more."""
+    if chosen is not None:
+        return chosen
+    encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
+    return not encoding.lower().replace("_", "-").startswith("utf")
+
+
+def _say_farewell(shown: Sequence[Shown], app: WatchApp) -> None:
+    from aibtui.outputs.farewell import farewell, farewell_in_one
+    from aibtui.outputs.writer import LineWriter
+    from aibtui.tui.watched import failure_sentence
+
+    writer = LineWriter(sys.stdout)
+    if len(shown) == 1:
+        run = shown[0].watch.run
+        if app.last_update is not None:
+            writer.write(*farewell(shown[0].title, app.last_update, str(run.path) if run.kept else None))
+        return
+    width = max(len(one.title) for one in shown)
+    for one, seen, error in zip(shown, app.seen, app.failures, strict=True):
+        writer.write(farewell_in_one(one.title, width, seen.update, failure_sentence(error) if error else None))
+
+
+def _ending(app: WatchApp, place: int, reached: int | None) -> tuple[int, bool]:
+    from aibtui.session import ExitCode, exit_code
+
+    last, failure = app.seen[place].update, app.failures[place]
+    if reached is not None:
+        return reached, False
+    if failure is not None:
+        return getattr(failure, "exit_code", ExitCode.UNKNOWN), False
+    if last is None or not last.ended:
+        return ExitCode.SUCCEEDED, False
+    return exit_code(last.build), True

@@ -1,0 +1,138 @@
+"""Rule files: the built-in ones and the user's own over them, by id; the user's are read again when they change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aibtui.cli.options import fail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aibtui.core.forecast import Baseline
+    from aibtui.core.polls import Poll
+    from aibtui.core.rulebook import Rule
+    from aibtui.core.updates import Update
+
+
+@cache
+def built_in_rules() -> tuple[Rule, ...]:
+    """The built-in rules."""
+    from aibtui.core.rulebook import compile_rules
+
+    tables = sorted((files("aibtui.core") / "rules").iterdir(), key=lambda entry: entry.name)
+    named = [table for table in tables if table.name.endswith(".toml")]
+    return tuple(rule for table in named for rule in compile_rules(table.read_text(encoding="utf-8"), table.name))
+
+
+def read_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules of one file. Raises RuleError with file and line, OSError where it cannot be read."""
+    from aibtui.core.rulebook import RuleError, compile_rules
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RuleError(f"{path}: it is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    return compile_rules(text, str(path))
+
+
+def rules_over(paths: Iterable[Path]) -> tuple[Rule, ...]:
+    """The built-in rules with those of the files laid over them, in the order given. Raises as `read_rules` does."""
+    from aibtui.core.rulebook import lay_over
+
+    rules = built_in_rules()
+    for path in paths:
+        rules = lay_over(rules, read_rules(path))
+    return rules
+
+
+def rules_or_exit(work: Callable[[], tuple[Rule, ...]], broken: int = 2) -> tuple[Rule, ...]:
+    """What `work` reads; leaves with a clear word where a file is missing (2) or broken."""
+    from aibtui.core.rulebook import RuleError
+
+    try:
+        return work()
+    except RuleError as error:
+        fail(f"{error}.", "Mend it, and try it with: aibtui rules test FILE", broken)
+    except OSError as error:
+        fail(f"{error.filename} cannot be read: {error.strerror}.", "Name a file with rules, as TOML.", 2)
+
+
+class LiveRules:
+    """The rules of a watch. `current` is another tuple after a file changed; a broken one leaves it as it was."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = tuple(paths)
+        self.current = rules_or_exit(lambda: rules_over(self._paths))
+
+    def monitor(self) -> RuledMonitor:
+        """A new monitor that goes over to the current rules at its next look."""
+        return RuledMonitor(self)
+
+    @asynccontextmanager
+    async def reloading(self, say: Callable[[str], None]) -> AsyncIterator[None]:
+        """Within it the files are read again when they change; `say` is told of it, in a sentence."""
+        if not self._paths:
+            yield
+            return
+        task = asyncio.create_task(self._reload(say))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _reload(self, say: Callable[[str], None]) -> None:
+        from watchfiles import awatch
+
+        names = {path.name for path in self._paths}
+        folders = {path.absolute().parent for path in self._paths}
+        with suppress(OSError, RuntimeError):  # where the system cannot tell of changes, the rules stay as they are
+            async for changes in awatch(*folders, recursive=False, debounce=200, step=50):
+                changed = names & {Path(path).name for _, path in changes}
+                if changed:
+                    say(self.read_again(", ".join(sorted(changed))))
+
+    def read_again(self, name: str) -> str:
+        """Read all files again; what came of it, in a sentence. `name` is what changed."""
+        from aibtui.core.rulebook import RuleError
+
+        try:
+            self.current = rules_over(self._paths)
+        except RuleError as error:
+            return f"{error}. The rules stay as they were."
+        except OSError as error:
+            return f"{error.filename} cannot be read: {error.strerror}. The rules stay as they were."
+        return f"The rules of {name} were read again; they hold from the next look on."
+
+
+class RuledMonitor:
+    """A Monitor whose rules may change between two looks."""
+
+    def __init__(self, rules: LiveRules) -> None:
+        from aibtui.core.monitor import Monitor
+
+        self._rules = rules
+        self._used = rules.current
+        self._monitor = Monitor(self._used)
+
+    def feed(self, poll: Poll) -> Update:
+        """Digest one look, by the rules as they are now."""
+        if self._rules.current is not self._used:
+            self._used = self._rules.current
+            self._monitor.use(self._used)
+        return self._monitor.feed(poll)
+
+    def expect(self, baseline: Baseline) -> None:
+        """Compare with these earlier runs from the next look on."""
+        self._monitor.expect(baseline)
+
+    def retell(self) -> None:
+        """Tell everything again at the next look."""
+        self._monitor.retell()

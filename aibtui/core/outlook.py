@@ -1,0 +1,94 @@
+"""What earlier runs say of this one while it runs: the forecast, and the two warnings that only history can give."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from aibtui.core.alerts import Alerts
+from aibtui.core.build import Build
+from aibtui.core.forecast import Baseline, Forecast, forecast, step_keys
+from aibtui.core.updates import Alert
+
+_LIKELY = 0.5
+_UNLIKELY = 0.3  # a chance that falls below this closes the warning, so that it does not flicker
+_OVER = 1.2  # times the longest seen
+_WORTH_SAYING = timedelta(minutes=2)
+_TOLD_AGAIN = timedelta(minutes=1)
+
+
+class Outlook:
+    """Forecasts one run against a Baseline; remembers what it told last."""
+
+    def __init__(self, baseline: Baseline) -> None:
+        self.baseline = baseline
+        self._told: Forecast | None = None
+
+    def look(self, build: Build, now: datetime, alerts: Alerts) -> Forecast | None:
+        """The forecast at `now`, the log's own time; raises and ends `timeout-ahead` and `step-over`."""
+        told = forecast(build, self.baseline, now)
+        if told is not None:
+            self._judge_timeout(build, told, now, alerts)
+            self._judge_step(build, now, alerts)
+        return told
+
+    def news(self, told: Forecast | None) -> bool:
+        """Whether a front end should say it: it is the first, or the end has moved by a minute or more."""
+        last = self._told
+        fresh = told is not None and (last is None or abs(told.ends_at - last.ends_at) >= _TOLD_AGAIN)
+        if fresh:
+            self._told = told
+        return fresh
+
+    def _judge_timeout(self, build: Build, told: Forecast, now: datetime, alerts: Alerts) -> None:
+        known = next((alert for alert in alerts.all if alert.rule == "timeout-ahead" and alert.open), None)
+        chance = told.timeout_chance
+        if told.timeout_at is None or chance is None or chance < (_UNLIKELY if known else _LIKELY):
+            alerts.end("timeout-ahead", now)
+            return
+        if known is None:
+            alerts.note(_timeout_ahead(build, told, told.timeout_at, chance, now))
+
+    def _judge_step(self, build: Build, now: datetime, alerts: Alerts) -> None:
+        step = build.step
+        if step is None or step.state != "running" or step.started_at is None:
+            alerts.end("step-over", now)
+            return
+        key = step_keys(build.steps)[step.index - 1]
+        samples = self.baseline.steps.get(key, ())
+        spent = now - step.started_at
+        if not samples or spent < max(samples) * _OVER + _WORTH_SAYING:
+            alerts.end("step-over", now)
+            return
+        if any(alert.rule == "step-over" and alert.open and alert.step == step.index for alert in alerts.all):
+            return
+        worst, count = _minutes(max(samples)), len(samples)
+        alerts.note(
+            Alert(
+                rule="step-over",
+                severity="warning",
+                title=f"Step {step.index} has run for {_minutes(spent)} minutes; it never took more than {worst}",
+                cause=f"The longest of {count} earlier runs took {worst} minutes for it. It has more to do, or hangs.",
+                remedy="Look at its last output. If nothing new comes, cancel the build; do not wait for the time-out.",
+                at=now,
+                line=step.first_line,
+                step=step.index,
+            )
+        )
+
+
+def _timeout_ahead(build: Build, told: Forecast, at: datetime, chance: float, now: datetime) -> Alert:
+    where = f" in step {told.timeout_step}" if told.timeout_step else ""
+    advised = f"{_minutes(told.advised)}" if told.advised else "more"
+    return Alert(
+        rule="timeout-ahead",
+        severity="warning",
+        title=f"The build will probably hit its time-out at {at:%H:%M} UTC{where}: {chance:.0%}",
+        cause=f"By {told.n} earlier runs it needs until {told.ends_at:%H:%M} UTC; its time-out ends it before.",
+        remedy=f"A running build keeps its limit. Set buildTimeoutInMinutes to {advised} for the next run (6 to 960).",
+        at=now,
+        step=build.step.index if build.step else None,
+    )
+
+
+def _minutes(span: timedelta) -> int:
+    return round(span.total_seconds() / 60)

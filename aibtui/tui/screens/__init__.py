@@ -1,0 +1,1 @@
+"""The screens: one build, the table of several, an alert in full."""

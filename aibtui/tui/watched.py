@@ -1,0 +1,40 @@
+"""One build as the screen is handed it: its name, its Updates, its log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from aibtui.core.updates import Update
+from aibtui.safetext import SafeText, clean
+from aibtui.tui.log_text import LogReader
+
+
+def _not_recorded() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """`updates` is called once and starts the watch; `log` reads what it records; `recording` names where to.
+
+    `id` is the full name, where there is one: a resource id or a path.
+    """
+
+    title: str
+    updates: Callable[[], AsyncIterator[Update]]
+    log: LogReader
+    recording: Callable[[], str | None] = field(default=_not_recorded)
+    id: str = ""
+
+    @property
+    def name(self) -> SafeText:
+        """The title, safe to draw."""
+        return clean(self.title)
+
+
+def failure_sentence(error: BaseException | None) -> SafeText:
+    """What broke the watch off, and what to do next where the error says so."""
+    said = str(error).strip() or type(error).__name__
+    remedy = getattr(error, "remedy", None) or "The build goes on; press q and watch it again."
+    return clean(f"The watch broke off: {said.rstrip('.')}. {remedy}")

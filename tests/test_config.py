@@ -1,0 +1,101 @@
+"""The settings: where they come from, who wins, and what a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aibtui.config import Config, ConfigError, Setting, load, remember_theme, remembered_theme
+
+
+def written(folder: Path, text: str) -> dict[str, str]:
+    """An environment that names a file with this text."""
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return {"AIBTUI_CONFIG": str(path)}
+
+
+def refused(environ: dict[str, str]) -> str:
+    with pytest.raises(ConfigError) as refusal:
+        load(environ)
+    return str(refusal.value)
+
+
+def test_without_a_file_everything_is_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = load({})
+    assert found == Config(found.path)
+    assert found.notify == Setting(True, "default")
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    environ = written(
+        tmp_path,
+        'theme = "nord"\nascii = true\nnotify = false\nbell = false\nnoise = 1\nrules = ["mine.toml"]\n'
+        '[keys]\n"log.follow" = "F,f"\n',
+    )
+    found, file = load(environ), environ["AIBTUI_CONFIG"]
+    assert found.theme == Setting("nord", file)
+    assert found.ascii == Setting(True, file)
+    assert (found.notify.value, found.bell.value, found.noise.value) == (False, False, 1)
+    assert found.keys.value == {"log.follow": "F,f"}
+    assert found.rules.value == (tmp_path / "mine.toml",)
+
+
+def test_an_option_beats_a_variable_beats_the_file(tmp_path: Path) -> None:
+    environ = written(tmp_path, 'theme = "nord"\nnoise = 1\nbell = true\n')
+    environ |= {"AIBTUI_NOISE": "3", "AIBTUI_BELL": "off"}
+    found = load(environ, {"bell": False, "theme": None})
+    assert found.theme == Setting("nord", environ["AIBTUI_CONFIG"])
+    assert found.noise == Setting(3, "AIBTUI_NOISE")
+    assert found.bell == Setting(False, "--bell")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "allowed"),
+    [
+        ("themes = 1", "'themes'", "theme, ascii, notify, bell, noise, keys, rules"),
+        ("theme = 1", "theme", "the name of a theme"),
+        ('ascii = "yes"', "ascii", "true or false"),
+        ("notify = 1", "notify", "true or false"),
+        ("noise = 4", "noise", "0, 1, 2 or 3"),
+        ("noise = true", "noise", "0, 1, 2 or 3"),
+        ('keys = "x"', "keys", "a table of binding ids and keys"),
+        ('[keys]\nx = ""', "keys", "a table of binding ids and keys"),
+        ('rules = "x.toml"', "rules", "a list of paths"),
+        ("theme = x\n", "not TOML", "line 1"),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_key_and_what_is_allowed(
+    text: str, key: str, allowed: str, tmp_path: Path
+) -> None:
+    environ = written(tmp_path, text)
+    said = refused(environ)
+    assert said.startswith(environ["AIBTUI_CONFIG"])
+    assert key in said
+    assert allowed in said
+    assert "\n" not in said
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    said = refused(written(tmp_path, "") | {"AIBTUI_NOISE": "loud"})
+    assert said == "AIBTUI_NOISE cannot be 'loud'; allowed is 0, 1, 2 or 3"
+
+
+def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
+    assert "there is no such file" in refused({"AIBTUI_CONFIG": str(tmp_path / "none.toml")})
+
+
+def test_hostile_text_in_a_file_is_shown_harmless(tmp_path: Path) -> None:
+    said = refused(written(tmp_path, '"\\u001b]52;c;x\\u0007\\u202e" = 1'))
+    assert said.isprintable()
+
+
+def test_the_chosen_theme_is_remembered(tmp_path: Path) -> None:
+    state = tmp_path / "not" / "yet"
+    assert remembered_theme(state) is None
+    remember_theme(state, "gruvbox")
+    assert remembered_theme(state) == "gruvbox"
+    remember_theme(state / "theme", "nord")  # a file stands where the folder should be
