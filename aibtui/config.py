@@ -16,10 +16,12 @@ from aibtui.safetext import clean
 
 T = TypeVar("T")
 NOISE: Final = range(4)
+ON_HOLD: Final = ("notify", "grab", "ignore")
 _DEFAULT: Final = "default"
 _YES: Final = ("1", "true", "yes", "on")
 _NO: Final = ("0", "false", "no", "off")
 _LONGEST_THEME: Final = 100
+_LONGEST_MARKER: Final = 200
 
 
 class ConfigError(Exception):
@@ -39,6 +41,7 @@ class Config:
     """All settings. `theme` is one of Textual's; `ascii` None asks the terminal; `noise` is how much of the log shows.
 
     `keys` maps the id of a binding to keys, as Textual writes them (`log.follow` to `F,f`); `rules` are rule files.
+    `hold_marker` is the line that scripts print before they sleep by plan, `on_hold` what a watch does then.
     """
 
     path: Path
@@ -49,6 +52,8 @@ class Config:
     noise: Setting[int | None] = Setting(None)
     keys: Setting[Mapping[str, str]] = Setting({})
     rules: Setting[tuple[Path, ...]] = Setting(())
+    on_hold: Setting[str] = Setting("notify")
+    hold_marker: Setting[str] = Setting("Sleep")
 
 
 class _Wrong(Exception):
@@ -82,7 +87,9 @@ def load(environ: Mapping[str, str], options: Mapping[str, object] | None = None
             found[key] = Setting(_checked(row, row.from_text(text), name, Path()), name)
     for key, value in (options or {}).items():
         if value is not None:
-            found[key] = Setting(value, f"--{key}")
+            name = f"--{key.replace('_', '-')}"
+            checked = _checked(_ROWS[key], value, name, Path()) if key == "hold_marker" else value
+            found[key] = Setting(checked, name)
     return Config(path, **found)  # type: ignore[arg-type]  # each was checked by its row
 
 
@@ -115,6 +122,18 @@ def _noise(value: object, base: Path) -> int:
 
 def _theme(value: object, base: Path) -> str:
     if not isinstance(value, str) or not value or len(value) > _LONGEST_THEME:
+        raise _Wrong
+    return value
+
+
+def _on_hold(value: object, base: Path) -> str:
+    if value not in ON_HOLD:
+        raise _Wrong
+    return str(value)
+
+
+def _marker(value: object, base: Path) -> str:
+    if not isinstance(value, str) or not value.strip() or "\n" in value or len(value) > _LONGEST_MARKER:
         raise _Wrong
     return value
 
@@ -157,6 +176,8 @@ _ROWS: Final = {
     "noise": _Row(_noise, "0, 1, 2 or 3", _number_from_text),
     "keys": _Row(_keys, 'a table of binding ids and keys, as "log.follow" = "F,f"'),
     "rules": _Row(_paths, 'a list of paths, as ["~/aib-rules.toml"]'),
+    "on_hold": _Row(_on_hold, "notify, grab or ignore", str),
+    "hold_marker": _Row(_marker, 'a line of at most 200 characters, as "Sleep"', str),
 }
 
 

@@ -121,7 +121,7 @@ _SECRET_RULES = (
     # Account key or shared access key of a connection string.
     _secret(["accountkey", "sharedaccesskey"], r"(?i)(?:accountkey|sharedaccesskey)[ \t]*=[ \t]*([a-z0-9+/=]{20,})"),
     # Client secret of Entra ID (after gitleaks, azure-ad-client-secret).
-    _secret(["q~"], r"(?:^|[^A-Za-z0-9_~.])([A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34})"),
+    _secret(["q~"], r"(?:^|[^A-Za-z0-9_~.])([A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,64})"),
     # JSON web token.
     _secret(["eyj"], r"\b(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)"),
     # Authorization header.
@@ -138,8 +138,11 @@ _SECRET_RULES = (
         ["apim", "acdb", "+aba", "+amc", "+ast"],
         r"([A-Za-z0-9+/]{30,80}(?:APIM|ACDb|\+ABa|\+AMC|\+ASt)[A-Za-z0-9+/]{4,8}={0,2})",
     ),
-    # Tokens of GitHub.
-    _secret(["gh", "github_pat_"], r"\b(gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})\b"),
+    # Tokens of GitHub and GitLab.
+    _secret(
+        ["gh", "github_pat_", "glpat-"],
+        r"\b(gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|glpat-[A-Za-z0-9_-]{16,})\b",
+    ),
     # key=value and key: value, the widest and therefore the last.
     _secret(
         ["pass", "pwd", "secret", "token", "key"],

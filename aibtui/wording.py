@@ -11,6 +11,7 @@ from typing import assert_never
 
 from aibtui.core.build import Build, Outcome, Phase, PhaseName, State, Step
 from aibtui.core.forecast import Forecast
+from aibtui.core.hold_calls import HoldCall
 from aibtui.core.updates import (
     Alert,
     AlertClosed,
@@ -18,8 +19,12 @@ from aibtui.core.updates import (
     AlertUpdated,
     Change,
     ForecastChanged,
+    Hold,
+    HoldBegan,
+    HoldEnded,
     LogReplaced,
     PhaseChanged,
+    PlannedHold,
     RunStateChanged,
     Severity,
     StepBegan,
@@ -261,6 +266,10 @@ def sentence(change: Change, build: Build) -> SafeText:
             return SafeText(f"The log was replaced by another one; it is read anew (generation {generation})")
         case ForecastChanged(forecast=told):
             return forecast_sentence(told)
+        case HoldBegan(hold=hold):
+            return hold_sentence(hold)
+        case HoldEnded(at=at, hold=hold):
+            return clean(f"The hold in step {hold.step} is over after {duration(at - hold.began_at)}")
     assert_never(change)
 
 
@@ -271,6 +280,29 @@ def forecast_sentence(told: Forecast) -> SafeText:
     if told.new_steps:
         said += f"; new in this run: step {', '.join(str(index) for index in told.new_steps)}"
     return clean(said)
+
+
+def hold_sentence(hold: Hold, zone: tzinfo | None = UTC) -> SafeText:
+    """That the build holds: `Hold: step 3 sleeps for 20 min, until 08:28:22 UTC`."""
+    if hold.until is not None and hold.seconds is not None:
+        until = f"{clock(hold.until, zone)} {zone_name(hold.until, zone)}"
+        said = f"sleeps for {about(timedelta(seconds=hold.seconds))}, until {until}"
+    else:
+        said = "sleeps without an end of its own" if hold.planned else "sleeps, and does not say for how long"
+    return clean(f"Hold: step {hold.step} {said}")
+
+
+def hold_call(call: HoldCall) -> SafeText:
+    """What somebody is called for: that a hold begins, or that it ends soon."""
+    if call.left is None:
+        return hold_sentence(call.hold)
+    return clean(f"The hold in step {call.hold.step} ends in {about(call.left)}")
+
+
+def planned_sentence(planned: PlannedHold) -> SafeText:
+    """What a script is going to do: `Step 3 will sleep for 20 min`."""
+    span = f"for {about(timedelta(seconds=planned.seconds))}" if planned.seconds is not None else "without an end"
+    return clean(f"Step {planned.step} will sleep {span}")
 
 
 def alert_line(alert: Alert) -> SafeText:

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 from aibtui.cli.rulefiles import built_in_rules
 from aibtui.core.monitor import Monitor
@@ -93,7 +94,8 @@ class Stage:
         recordings = Recordings(self._state / scenario)
         emulator = await self._stack.enter_async_context(Emulator(load_scenario(scenario), clock))
         target = Target(emulator.subscription, emulator.group, emulator.template)
-        source = AzureSource(target, Access({}, arm_endpoint=emulator.endpoint), cursor=recordings.cursor)
+        access = Access({}, arm_endpoint=emulator.endpoint)
+        source = AzureSource(target, access, cursor=recordings.cursor, random=Random(0))
         rules = built_in_rules()
         watch = await self._stack.enter_async_context(Watch(source, lambda: Monitor(rules), recordings, clock))
 

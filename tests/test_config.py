@@ -65,6 +65,8 @@ def test_an_option_beats_a_variable_beats_the_file(tmp_path: Path) -> None:
         ('keys = "x"', "keys", "a table of binding ids and keys"),
         ('[keys]\nx = ""', "keys", "a table of binding ids and keys"),
         ('rules = "x.toml"', "rules", "a list of paths"),
+        ('on_hold = "call"', "on_hold", "notify, grab or ignore"),
+        ('hold_marker = " "', "hold_marker", "a line of at most 200 characters"),
         ("theme = x\n", "not TOML", "line 1"),
     ],
 )

@@ -16,6 +16,7 @@ from aibtui import __version__
 from aibtui.cli.access import AzureOptions, azure_options
 from aibtui.cli.explaining import explain
 from aibtui.cli.grabbing import grab
+from aibtui.cli.holding import hold_options
 from aibtui.cli.onscreen import ScreenOptions, screen_options
 from aibtui.cli.options import (
     Speed,
@@ -70,6 +71,7 @@ def main() -> None:
     help="Look at the log this often, instead of 2 to 15 s as it grows.",
 )
 @azure_options
+@hold_options
 @screen_options
 def watch(
     templates: tuple[str, ...],
@@ -98,7 +100,7 @@ def watch(
         raise click.UsageError(
             "Name a template or several, or a local log with --file. Example: aibtui watch win11-avd -g rg-images"
         )
-    rules = LiveRules(rule_files or screen.config.rules.value)
+    rules = LiveRules(rule_files or screen.config.rules.value, screen.config.hold_marker.value)
     limits = limits_of(fail_on, timeout, rules)
     if log_file is not None:
         from aibtui.sources.file import FileSource
@@ -112,8 +114,9 @@ def watch(
     jobs = []
     for target in or_exit(lambda: list(dict.fromkeys(azure.target(name) for name in templates))):
         kept = recordings(no_record)
-        source = AzureSource(target, azure.access(), cursor=kept.cursor, poll=pace, wait_for_next=wait)
-        jobs.append(Job(source, kept, target.id, ("watch", target.id, *azure.words)))
+        access = azure.access()
+        source = AzureSource(target, access, cursor=kept.cursor, poll=pace, wait_for_next=wait)
+        jobs.append(Job(source, kept, target.id, ("watch", target.id, *azure.words), (target, access)))
     run(lambda: follow_all(jobs, output, limits, rules, screen=screen))
 
 
@@ -126,6 +129,7 @@ def watch(
 @timeout_option
 @no_record_option
 @rules_option
+@hold_options
 @screen_options
 def demo(
     scenario: str,
@@ -151,7 +155,7 @@ def demo(
         _list_scenarios(scenario_names())
         return
     chosen = _scenario(scenario)
-    rules = LiveRules(rule_files or screen.config.rules.value)
+    rules = LiveRules(rule_files or screen.config.rules.value, screen.config.hold_marker.value)
     limits = limits_of(fail_on, timeout, rules)
 
     async def play() -> int:
@@ -167,7 +171,10 @@ def demo(
             access = Access({}, arm_endpoint=emulator.endpoint)
             source = AzureSource(target, access, cursor=kept.cursor)
             words = ("demo", chosen.name)
-            return await follow(source, kept, target.id, output, limits, rules, words, clock=clock, screen=screen)
+            place = (target, access)
+            return await follow(
+                source, kept, target.id, output, limits, rules, words, clock=clock, screen=screen, place=place
+            )
 
     run(play)
 

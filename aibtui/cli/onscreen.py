@@ -7,17 +7,20 @@ import functools
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from aibtui.cli.holding import HoldOptions
 from aibtui.cli.options import fail
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from aibtui.cli.holding import Grabs
     from aibtui.cli.watching import Limits
     from aibtui.config import Config
     from aibtui.core.updates import Update
@@ -42,19 +45,23 @@ class ScreenOptions:
     ascii: bool | None = None
     no_notify: bool = False
     quiet: bool = False
+    holds: HoldOptions = field(default_factory=HoldOptions)
     config: Config = field(init=False)
 
     def __post_init__(self) -> None:
         silent = False if self.no_notify else None
-        object.__setattr__(self, "config", settings({"ascii": self.ascii, "notify": silent, "bell": silent}))
+        given = {"ascii": self.ascii, "notify": silent, "bell": silent}
+        holds = {"on_hold": self.holds.on_hold, "hold_marker": self.holds.marker}
+        object.__setattr__(self, "config", settings({**given, **holds}))
 
 
 def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the options, as one argument `screen`."""
 
     @functools.wraps(command)
-    def with_options(ascii: bool | None, no_notify: bool, **arguments: Any) -> Any:
-        return command(screen=ScreenOptions(ascii, no_notify), **arguments)
+    def with_options(ascii: bool | None, no_notify: bool, holds: HoldOptions | None = None, **arguments: Any) -> Any:
+        options = ScreenOptions(ascii, no_notify, holds=holds or HoldOptions())
+        return command(screen=options, **arguments)
 
     for option in reversed(_OPTIONS):
         with_options = option(with_options)
@@ -78,6 +85,7 @@ class Shown:
     watch: Watch
     title: str
     target: str
+    grabs: Grabs | None = None
 
 
 async def on_screen(
@@ -99,6 +107,8 @@ async def on_screen(
             async for update in shown[place].watch.updates():
                 first_at = first_at or update.at
                 yield update
+                if grabs := shown[place].grabs:
+                    grabs.see(update)
                 reached[place] = limits.code(update, first_at)
                 if reached[place] is not None:
                     app.exit()
@@ -111,14 +121,23 @@ async def on_screen(
     def say(text: str) -> None:
         app.notify(clean(text), title="Rules", markup=False, timeout=_NOTICE_SECONDS)
 
-    try:
+    def say_grab(text: str) -> None:
+        app.notify(clean(text, None), title="Grab", markup=False, timeout=_NOTICE_SECONDS)
+
+    for one in shown:
+        if one.grabs is not None:
+            one.grabs.say = say_grab
+
+    with suppress(asyncio.CancelledError):
         async with reloading(say):
             await app.show()
-    except asyncio.CancelledError:
-        return [(ExitCode.INTERRUPTED, False)] * len(shown)
-    if len(shown) == 1 and app.failure is not None:
+    task = asyncio.current_task()
+    interrupted = task is not None and task.cancelling() > 0  # Textual returns as if somebody had left
+    if len(shown) == 1 and app.failure is not None and not interrupted:
         raise app.failure
     _say_farewell(shown, app)
+    if interrupted:
+        return [(ExitCode.INTERRUPTED, False)] * len(shown)
     if app.return_code:
         return [(ExitCode.UNKNOWN, False)] * len(shown)
     return [_ending(app, place, reached[place]) for place in range(len(shown))]
@@ -148,15 +167,18 @@ def _app(
         watch = shown[place].watch
         recording = lambda: str(watch.run.path) if watch.run.kept else None  # noqa: E731 - one of the fields below
         log = CurrentLog(lambda: watch.run)
-        return Watched(shown[place].title, build(place), log, recording, shown[place].target)
+        grabs = shown[place].grabs
+        return Watched(
+            shown[place].title, build(place), log, recording, shown[place].target, grabs.start if grabs else None
+        )
 
-    loud = not screen.quiet
+    loud, holds = not screen.quiet, config.on_hold.value != "ignore"
     app = WatchApp(
         [watched(place) for place in range(len(shown))],
         clock=clock.now,
         chat=lambda update: chat(update, shown[0].title),
         noise=config.noise.value,
-        notices=Notices(os.environ, bell=loud and config.bell.value, notify=loud and config.notify.value),
+        notices=Notices(os.environ, bell=loud and config.bell.value, notify=loud and config.notify.value, holds=holds),
         theme=theme.value or remembered_theme(state),
         remember_theme=lambda name: remember_theme(state, name),
         keys=keys.value,

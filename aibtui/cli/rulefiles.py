@@ -65,10 +65,14 @@ def rules_or_exit(work: Callable[[], tuple[Rule, ...]], broken: int = 2) -> tupl
 
 
 class LiveRules:
-    """The rules of a watch. `current` is another tuple after a file changed; a broken one leaves it as it was."""
+    """The rules of a watch. `current` is another tuple after a file changed; a broken one leaves it as it was.
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    `hold_marker` is the line that scripts print before they sleep by plan; the usual one where None.
+    """
+
+    def __init__(self, paths: Iterable[Path], hold_marker: str | None = None) -> None:
         self._paths = tuple(paths)
+        self.hold_marker = hold_marker
         self.current = rules_or_exit(lambda: rules_over(self._paths))
 
     def monitor(self) -> RuledMonitor:
@@ -120,7 +124,8 @@ class RuledMonitor:
 
         self._rules = rules
         self._used = rules.current
-        self._monitor = Monitor(self._used)
+        marker = rules.hold_marker
+        self._monitor = Monitor(self._used, hold_marker=marker) if marker else Monitor(self._used)
 
     def feed(self, poll: Poll) -> Update:
         """Digest one look, by the rules as they are now."""

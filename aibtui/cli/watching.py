@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
+from aibtui.cli.holding import Grabs
 from aibtui.cli.keeping import earlier_reports, keep_report, make_room
 from aibtui.cli.onscreen import ScreenOptions, Shown, on_screen
 from aibtui.cli.rulefiles import LiveRules
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from aibtui.core.polls import Status
     from aibtui.core.updates import Update
     from aibtui.recording import Recordings, Run
-    from aibtui.session import Clock, Watch
+    from aibtui.session import Clock
     from aibtui.sources import Source
+    from aibtui.sources.arm import Access
+    from aibtui.sources.target import Target
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 256 * 1024
@@ -52,13 +55,15 @@ class Limits:
 class Job:
     """A build to watch: where its looks come from, where they are kept, its full id or its path.
 
-    `words` are those of the command that comes back to it.
+    `words` are those of the command that comes back to it. `place` is the template and the way to it, for what is
+    collected while the build holds.
     """
 
     source: Source
     recordings: Recordings
     target: str
     words: tuple[str, ...]
+    place: tuple[Target, Access] | None = None
 
 
 def limits_of(fail_on: tuple[str, ...], timeout: timedelta | None, rules: LiveRules) -> Limits:
@@ -87,9 +92,10 @@ async def follow(
     *,
     clock: Clock | None = None,
     screen: ScreenOptions | None = None,
+    place: tuple[Target, Access] | None = None,
 ) -> int:
     """Watch one build to the end, drawn as `output` says; the exit code. `words` are the command that comes back."""
-    job = Job(source, recordings, target, words)
+    job = Job(source, recordings, target, words, place)
     return await follow_all([job], output, limits, rules, clock=clock, screen=screen)
 
 
@@ -114,12 +120,21 @@ async def follow_all(
             )
             for job in jobs
         ]
-        shown = [Shown(watch, title, job.target) for watch, title, job in zip(watches, titles, jobs, strict=True)]
+        screen = screen or ScreenOptions()
+        on_hold = screen.config.on_hold.value == "grab"
+        shown = []
+        for watch, title, job in zip(watches, titles, jobs, strict=True):
+            grabs = Grabs(job.place, job.recordings, rules.current, watch, clock, on_hold=on_hold)
+            shown.append(Shown(watch, title, job.target, grabs))
         if _front_end(output) == "tui":
-            ends = await on_screen(shown, limits, clock, screen or ScreenOptions(), rules.reloading)
+            ends = await on_screen(shown, limits, clock, screen, rules.reloading)
         else:
             async with rules.reloading(_narrate):
                 ends = await _all_as_lines(shown, output, limits)
+        for one, (_, ended) in zip(shown, ends, strict=True):
+            if one.grabs is not None:
+                one.grabs.say = _narrate
+                await one.grabs.finish(wait=ended)
         for job, watch, (_, ended) in zip(jobs, watches, ends, strict=True):
             keep_report(watch, job.target)
             if not ended:
@@ -155,7 +170,7 @@ def _titles(targets: Sequence[str]) -> list[str]:
 
 async def _all_as_lines(shown: Sequence[Shown], output: str, limits: Limits) -> list[tuple[int, bool]]:
     if len(shown) == 1:
-        return [await _as_lines(shown[0].watch, shown[0].target, output, limits)]
+        return [await _as_lines(shown[0], output, limits)]
     from aibtui.outputs.several import Marked, named_line, named_object
     from aibtui.session import ExitCode
 
@@ -167,7 +182,7 @@ async def _all_as_lines(shown: Sequence[Shown], output: str, limits: Limits) -> 
         mark = named_object(build.target) if output == "jsonl" else named_line(build.title, width)
         stream = cast(TextIO, Marked(sys.stdout, mark))
         try:
-            return await _as_lines(build.watch, build.target, output, limits, stream)
+            return await _as_lines(build, output, limits, stream)
         except CannotWatch as refusal:
             _narrate(f"{build.title}: {refusal.text} {refusal.remedy}")
             return refusal.exit_code, True
@@ -190,13 +205,12 @@ async def _all_as_lines(shown: Sequence[Shown], output: str, limits: Limits) -> 
     return [left if stopped and end[0] == ExitCode.INTERRUPTED else end for end in told]
 
 
-async def _as_lines(
-    watch: Watch, target: str, output: str, limits: Limits, stream: TextIO | None = None
-) -> tuple[int, bool]:
+async def _as_lines(build: Shown, output: str, limits: Limits, stream: TextIO | None = None) -> tuple[int, bool]:
     from aibtui.outputs.jsonl import JsonLines
     from aibtui.outputs.plain import Plain
     from aibtui.session import ExitCode, exit_code
 
+    watch, target = build.watch, build.target
     last: Update | None = None
     out = stream or sys.stdout
     shown = JsonLines(out, target) if output == "jsonl" else Plain(out, lambda: _tail(watch.run, last))
@@ -207,6 +221,8 @@ async def _as_lines(
             last = update
             first_at = first_at or update.at
             shown.update(update)
+            if build.grabs is not None:
+                build.grabs.see(update)
             code = limits.code(update, first_at)
             if code is not None:
                 break

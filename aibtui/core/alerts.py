@@ -129,8 +129,11 @@ class Alerts:
         Rules see the text as one line, however it is broken.
         """
         text = " ".join(text.split())
-        for rule in self._rules:
-            if place in rule.where and isinstance(rule.condition, Match) and rule.id not in self._raised:
+        here = [rule for rule in self._rules if place in rule.where]
+        for rule in sorted(here, key=lambda rule: rule.fallback):
+            if rule.fallback and any(other.id in self._raised for other in here):
+                continue
+            if isinstance(rule.condition, Match) and rule.id not in self._raised:
                 values = rule.condition.pattern.find(text)
                 if values is not None and not _excused(rule, text):
                     self._raise(rule, rule.severity, (line,) if line else (), 1, now, {**values, "text": text})
@@ -205,8 +208,10 @@ class Alerts:
             if isinstance(rule.condition, Succession) and rule.condition.within is None:
                 memory.chains.clear()
 
-    def note(self, alert: Alert) -> None:
-        """Take an alert that code found and no rule could."""
+    def note(self, alert: Alert, *, anew: bool = False) -> None:
+        """Take an alert that code found and no rule could; `anew` puts it where it was raised last."""
+        if anew:
+            self._raised.pop(alert.rule, None)
         self._raised[alert.rule] = alert
 
     def end(self, rule_id: str, at: datetime) -> None:
@@ -398,6 +403,8 @@ def _whole(condition: Succession, chains: Mapping[int, _Chain]) -> _Chain | None
 
 def _applies(rule: Rule, now: Moment, place: str | None = None) -> bool:
     """Whether a rule may hold here. What Packer says without a builder is of the whole build, whatever the phase."""
+    if now.adrift:
+        return True
     if rule.phases and now.phase not in rule.phases and place != "packer":
         return False
     return not rule.steps or (now.step is not None and now.step.type in rule.steps)

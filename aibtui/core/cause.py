@@ -169,6 +169,7 @@ def _cause_of_stop(alerts: Sequence[Alert], step: Step | None) -> Verdict | None
     open_alerts = [alert for alert in alerts if alert.open and alert.rule not in _CARRIERS]
     here = [alert for alert in open_alerts if step is None or alert.step == step.index]
     if not here:
-        return None
+        told = next((alert for alert in alerts if alert.severity == "error" and alert.rule in _CARRIERS), None)
+        return Verdict(RootCause(told.rule, told.line, step.index if step else None, told.title)) if told else None
     first = min(here, key=lambda alert: (alert.severity == "info", alert.line is None, alert.line or 0))
     return Verdict(RootCause(first.rule, first.line, first.step, first.title))

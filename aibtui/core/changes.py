@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,9 +33,13 @@ def changes_between(
     old_transport: Transport | None,
     transport: Transport,
     at: datetime,
+    found: Iterable[tuple[int, Change]] = (),
 ) -> tuple[Change, ...]:
-    """Every change that a front end may want to tell, those of the log by their lines, then the rest."""
-    placed: list[tuple[int, Change]] = []
+    """Every change that a front end may want to tell, those of the log by their lines, then the rest.
+
+    `found` are more, each with its place: four times its line, and a little more for what comes after the line.
+    """
+    placed: list[tuple[int, Change]] = [*found]
     end = new.lines + 1
     for was, phase in zip(old.phases, new.phases, strict=True):
         placed += _phase_changes(was, phase, at, end)

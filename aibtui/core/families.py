@@ -130,7 +130,7 @@ FAMILIES: tuple[Family, ...] = (
         r"|(?i:fatal error|fatal|error|failure|unhandled exception)\s?: *\S|(?:[\w.]+\.)?\w+(?:Error|Exception): \S"
         r"|Exception calling )",
     ),
-    _family("error", r"\S+: (?:error|fatal|fatal error|cannot|can't|unable to|failed to)\b"),
+    _family("error", r"\S+: +(?:[Ee]rror|fatal|fatal error|cannot|can't|unable to|failed to)\b"),
     _family(
         "error",
         r".*: (?:No such file or directory|Permission denied|Operation not permitted|No space left on device"

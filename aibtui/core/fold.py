@@ -23,6 +23,7 @@ _IN_LOG: tuple[PhaseName, ...] = ("prepare", "deploy", "connect", "customize", "
 _SERVICE_MADE = ("/aib/packerInput/", "/tmp/packer-shell", "/tmp/powershell-provisioner")
 # A time-out ends a run within seconds of the budget; two real logs stopped at 120 min - 3 s and 300 min + 1 s.
 _TIMEOUT_STEP = timedelta(minutes=5)
+_LEAST_TIMEOUT = timedelta(minutes=6)  # the service takes 6 to 960
 _ROUND_TOLERANCE = timedelta(seconds=20)
 _KNOWN_TOLERANCE = timedelta(minutes=1)
 
@@ -227,7 +228,7 @@ class Fold:
             return following
         if event.position is not None:
             anchored = event.position + 2
-            if following <= anchored <= len(steps) and steps[anchored - 1].type == event.type:
+            if following <= anchored < len(steps) and steps[anchored - 1].type == event.type:
                 return anchored
         if following <= len(steps) and steps[following - 1].type == event.type:
             return following
@@ -235,7 +236,7 @@ class Fold:
 
     def _move_step(self, running: Step, index: int) -> None:
         steps = list(self.build.steps)
-        if not running.index < index <= len(steps) or steps[index - 1].type != running.type:
+        if not running.index < index < len(steps) or steps[index - 1].type != running.type:
             return
         moved = replace(running, index=index, hidden=steps[index - 1].hidden, name=None)
         for place in range(running.index - 1, index - 1):
@@ -399,7 +400,7 @@ class Fold:
         if self.build.timeout and abs(span - self.build.timeout) <= _KNOWN_TOLERANCE:
             return True
         off = span % _TIMEOUT_STEP
-        return span > _TIMEOUT_STEP and min(off, _TIMEOUT_STEP - off) <= _ROUND_TOLERANCE
+        return span > _LEAST_TIMEOUT and min(off, _TIMEOUT_STEP - off) <= _ROUND_TOLERANCE
 
     # What is known of the log as a whole
 

@@ -19,6 +19,8 @@ class Moment:
     source: str | None = None
     vm_name: str | None = None
     staging_group: str | None = None
+    adrift: bool = False
+    """The log shows neither a plan nor a phase nor a step yet: perhaps its start is missing."""
     left: timedelta | None = None
     """Until `buildTimeoutInMinutes` is over, where the template is known."""
 
@@ -35,5 +37,6 @@ def moment_of(build: Build, at: datetime) -> Moment:
         facts.source,
         facts.vm_name,
         facts.staging_group,
+        build.step is None and not build.steps and (phase is None or phase.name == "prepare"),
         max(started_at + build.timeout - at, timedelta()) if started_at and build.timeout else None,
     )

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aibtui.core import arm_error, cause, packer
+from aibtui.core import arm_error, cause, holds, packer
 from aibtui.core.alerts import Alerts
 from aibtui.core.arm_error import ArmErrors
 from aibtui.core.build import Build, Output
 from aibtui.core.changes import changes_between
 from aibtui.core.clues import Clues
-from aibtui.core.events import DownloadMoved
+from aibtui.core.events import CommandFound, DownloadMoved
 from aibtui.core.fold import Fold
 from aibtui.core.forecast import Baseline
 from aibtui.core.lines import (
@@ -28,6 +28,7 @@ from aibtui.core.lines import (
     parse_line,
     stamp_before,
 )
+from aibtui.core.log_notes import log_absent, log_replaced
 from aibtui.core.moment import moment_of
 from aibtui.core.outlook import Outlook
 from aibtui.core.polls import Chunk, Poll, Status
@@ -38,7 +39,7 @@ from aibtui.core.scan import Scanner
 from aibtui.core.task import Said, Task
 from aibtui.core.tempo import Pace
 from aibtui.core.transport import Sight
-from aibtui.core.updates import Alert, ForecastChanged, LogReplaced, Update
+from aibtui.core.updates import Change, ForecastChanged, HoldBegan, HoldEnded, LogReplaced, Update
 
 _LOG = "customization.log"
 _TASK_LOG = "devops.log"
@@ -49,12 +50,18 @@ _LONGEST_RUN = timedelta(hours=24)
 
 
 class Monitor:
-    """Watches one run. `baseline` is what earlier runs of its kind took; it may come later, by `expect`."""
+    """Watches one run. `baseline` is what earlier runs of its kind took; it may come later, by `expect`.
 
-    def __init__(self, rules: Iterable[Rule], baseline: Baseline | None = None) -> None:
+    `hold_marker` is the line that a script prints before it sleeps by plan.
+    """
+
+    def __init__(
+        self, rules: Iterable[Rule], baseline: Baseline | None = None, hold_marker: str = holds.MARKER
+    ) -> None:
         self._rules = tuple(rules)
+        self._marker = hold_marker
         self._outlook = Outlook(baseline or Baseline())
-        self._scanner = _scanner(self._rules)
+        self._scanner = _scanner(self._rules, hold_marker)
         self._task = Task()
         self._statuses: list[tuple[datetime, Status]] = []
         self._sight = Sight()
@@ -66,12 +73,14 @@ class Monitor:
     def _start_log(self) -> None:
         self._lines = Lines()
         self._fold = Fold()
-        self._alerts = Alerts(self._rules)
+        self._alerts = Alerts(holds.without_holds(self._rules))
+        self._holds = holds.Holds(self._alerts, holds.rule_of(self._rules), self._marker)
         self._clues = Clues()
         self._arm_errors = ArmErrors()
         self._bytes = 0
         self._output: Output | None = None
         self._clock: datetime | None = None
+        self._first_at: datetime | None = None
         self._arrived_at: datetime | None = None
         self._pace = Pace()
         self._sampler, self._pulse = Sampler(), Pulse()
@@ -81,8 +90,9 @@ class Monitor:
     def use(self, rules: Iterable[Rule]) -> None:
         """Other rules from the next look on; what was raised stays."""
         self._rules = tuple(rules)
-        self._scanner = _scanner(self._rules)
-        self._alerts.use(self._rules)
+        self._scanner = _scanner(self._rules, self._marker)
+        self._alerts.use(holds.without_holds(self._rules))
+        self._holds.use(holds.rule_of(self._rules))
 
     def expect(self, baseline: Baseline) -> None:
         """Compare with these earlier runs from the next look on."""
@@ -94,7 +104,7 @@ class Monitor:
 
     def feed(self, poll: Poll) -> Update:
         """Digest one look."""
-        replaced: list[LogReplaced] = []
+        replaced: list[Change] = []
         if poll.status:
             self._take_status(poll.status, poll.at)
         for chunk in poll.chunks:
@@ -104,8 +114,9 @@ class Monitor:
                 continue
             if chunk.generation > self._generation:
                 self._generation = chunk.generation
+                replaced += [HoldEnded(poll.at, self._holds.hold)] if self._holds.hold else []
                 self._start_log()
-                self._alerts.note(_log_replaced(poll.at, chunk.generation))
+                self._alerts.note(log_replaced(poll.at, chunk.generation))
                 replaced.append(LogReplaced(poll.at, chunk.generation))
             self._take(chunk, poll.at)
         if poll.ended:
@@ -113,17 +124,23 @@ class Monitor:
             if last:
                 self._read(last)
             self._hear(self._task.finish(), poll.at)
+            self._holds.finish()
         self._pass_time(poll)
         self._miss_log(poll)
         refusals = [trouble for trouble in poll.troubles if trouble.target == "log" and trouble.kind != "disk"]
         self._refused = any(not trouble.waiting for trouble in refusals) or (self._refused and not poll.log_read)
         build = self._build()
         transport = self._sight.look(poll, build)
-        told = self._outlook.look(build, self._log_now(poll) or poll.at, self._alerts) if not poll.ended else None
+        hold = self._holds.hold
+        held = None if hold else self._holds.held
+        told = self._outlook.look(build, self._log_now(poll) or poll.at, self._alerts, held) if not poll.ended else None
         verdict = cause.judge(build, self._alerts.all, self._clues)
         alerts = verdict.proves(self._alerts.all) if verdict else self._alerts.all
         before = self._shown
         known = before if before and not replaced else None
+        news = self._holds.take_news()
+        if before is None and hold and not news:
+            news = [((hold.line or 0) * 4 + 3, HoldBegan(hold.began_at, hold))]
         update = Update(
             at=poll.at,
             build=build,
@@ -138,6 +155,7 @@ class Monitor:
                     before.transport if before else None,
                     transport,
                     poll.at,
+                    news,
                 ),
                 *((ForecastChanged(poll.at, told),) if told and self._outlook.news(told) else ()),
             ),
@@ -147,6 +165,8 @@ class Monitor:
             ended=poll.ended,
             tempo=self._pace.tempo(build, self._log_now(poll)),
             forecast=told,
+            hold=hold,
+            planned_holds=self._holds.planned(build),
         )
         self._shown = update
         return update
@@ -162,7 +182,7 @@ class Monitor:
         failed = status is not None and status.run_state == "Failed" and self._bytes == 0
         missing = any(told.target == "log" and told.kind in ("not-found", "gone") for told in poll.troubles)
         if failed and missing and not any(alert.rule == "log-absent" for alert in self._alerts.all):
-            self._alerts.note(_log_absent(poll.at))
+            self._alerts.note(log_absent(poll.at))
 
     def _take_status(self, status: Status, at: datetime) -> None:
         known = self._statuses[-1][1] if self._statuses else None
@@ -176,6 +196,7 @@ class Monitor:
         else:
             self._statuses.append((at, status))
         self._fold.build = replace(self._fold.build, status=status)
+        self._holds.know(status.template, self._fold.build.steps)
 
     def _hear(self, said: Iterable[Said], at: datetime) -> None:
         """What a pipeline's task prints: its own lines, and what the service told it."""
@@ -213,6 +234,12 @@ class Monitor:
 
     def _tick(self, at: datetime, build: Build, quiet_since: datetime | None) -> None:
         now = moment_of(build, at)
+        self._holds.pass_time(at, quiet_since, build)
+        if self._holds.hold:
+            self._alerts.see_output(at)
+            return
+        if quiet_since and self._holds.ended_at:
+            quiet_since = max(quiet_since, self._holds.ended_at)
         self._alerts.tick(now, build, quiet_since)
         self._alerts.see_beat(now, self._pulse)
 
@@ -228,13 +255,15 @@ class Monitor:
     def _read(self, block: Block) -> None:
         self._tell_format(block.data)
         self._clues.go_on(block)
+        self._holds.go_on(block)
         self._pace.read(block)
         if block.first_line == 1:
             first_end = block.data.find(b"\n")
             self._fold.begin(parse_line(block.data[: first_end if first_end >= 0 else None], 1).at)
         if self._clock is None:
             first = next_stamp(block.data, 0)  # the first line may have none
-            self._fold.clock(first[1] if first else None)
+            self._first_at = first[1] if first else None
+            self._fold.clock(self._first_at)
         leaps: Iterable[tuple[int, Gap | tuple[Line, bool]]] = ((gap.position, gap) for gap in self._leaps(block))
         found_lines = ((offset, (line, True)) for offset, line in self._scanner.lines(block))
         arrived = self._clock + self._drift if self._clock and self._fold.build.format == "g1" else None
@@ -252,6 +281,9 @@ class Monitor:
             self._clock = newest
         self._fold.clock(self._clock)
         self._remember_output(block, len(block.data), self._lines.count)
+        if self._output:
+            # The sample may have left it out, and the oldest format stamps it only by what stands around it.
+            self._holds.printed(Line(self._output.line, self._output.at, "ui", self._output.text))
 
     def _leaps(self, block: Block) -> Iterator[Gap]:
         """The leaps of the log's clock. The oldest format does not stamp the line that stops a build, so a leap that
@@ -278,7 +310,7 @@ class Monitor:
 
     def _see(self, line: Line, block: Block, offset: int) -> None:
         if line.at is None:
-            line = replace(line, at=self._clock)
+            line = replace(line, at=self._clock or self._first_at)
         before = self._fold.build
         if line.operation_id and before.facts.operation_id is None:
             facts = replace(before.facts, operation_id=line.operation_id)
@@ -289,7 +321,11 @@ class Monitor:
                 transferred = True
                 event = replace(event, at=event.at + self._drift if event.at else None)
             self._fold.apply(event)
+            if isinstance(event, CommandFound):
+                self._holds.enter(self._fold.build.step)
+                self._holds.find_source(block, offset)
         build = self._fold.build
+        self._holds.see(replace(line, at=line.at + self._drift) if line.at else line, build.step)
         now = moment_of(build, line.at) if line.at else None
         if now is None:
             return
@@ -311,6 +347,7 @@ class Monitor:
         step = self._fold.build.step
         if step is None or step.state != "running" or line.at is None:
             return
+        self._holds.printed(line)
         self._pulse.beat(line)
         self._alerts.see_output(line.at)
         if self._due("beat", line.at):
@@ -347,33 +384,12 @@ class Monitor:
             end, number = start, number - 1
 
 
-def _scanner(rules: Iterable[Rule]) -> Scanner:
-    return Scanner((*packer.NEEDLES, *cause.NEEDLES, *arm_error.NEEDLES, *Alerts.needles(rules)))
+def _scanner(rules: Iterable[Rule], marker: str) -> Scanner:
+    needles = (*packer.NEEDLES, *cause.NEEDLES, *arm_error.NEEDLES, *holds.Holds.needles(marker))
+    return Scanner((*needles, *Alerts.needles(rules)))
 
 
 def _told_to_stop(build: Build) -> bool:
     """Whether Packer was stopped from outside for a known reason: what it still says then is no reason of its own."""
     canceled = build.status is not None and build.status.run_state in ("Canceling", "Canceled")
     return build.outcome == "stopped" and (build.probably_timed_out or canceled)
-
-
-def _log_absent(at: datetime) -> Alert:
-    return Alert(
-        rule="log-absent",
-        severity="info",
-        title="There is no log of this run",
-        cause="The run failed before Packer began, or the staging group was deleted before the log could be read.",
-        remedy="Look at the run's message: it is all that the service says of this failure.",
-        at=at,
-    )
-
-
-def _log_replaced(at: datetime, generation: int) -> Alert:
-    return Alert(
-        rule="log-replaced",
-        severity="info",
-        title="The log was replaced by another one; it is read again from its start",
-        cause="The blob in the staging group was rewritten with other content, or deleted and made anew.",
-        remedy=f"Nothing to do. The bytes read before are kept beside the recording as customization.log.{generation}.",
-        at=at,
-    )

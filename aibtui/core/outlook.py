@@ -14,6 +14,7 @@ _UNLIKELY = 0.3  # a chance that falls below this closes the warning, so that it
 _OVER = 1.2  # times the longest seen
 _WORTH_SAYING = timedelta(minutes=2)
 _TOLD_AGAIN = timedelta(minutes=1)
+_NOT_HELD = timedelta()
 
 
 class Outlook:
@@ -23,12 +24,18 @@ class Outlook:
         self.baseline = baseline
         self._told: Forecast | None = None
 
-    def look(self, build: Build, now: datetime, alerts: Alerts) -> Forecast | None:
-        """The forecast at `now`, the log's own time; raises and ends `timeout-ahead` and `step-over`."""
+    def look(self, build: Build, now: datetime, alerts: Alerts, held: timedelta | None = _NOT_HELD) -> Forecast | None:
+        """The forecast at `now`, the log's own time; raises and ends `timeout-ahead` and `step-over`.
+
+        `held` is how long the running step has slept by plan; None while it does, which mutes `step-over`.
+        """
         told = forecast(build, self.baseline, now)
         if told is not None:
             self._judge_timeout(build, told, now, alerts)
-            self._judge_step(build, now, alerts)
+            if held is not None:
+                self._judge_step(build, now - held, now, alerts)
+            else:
+                alerts.end("step-over", now)
         return told
 
     def news(self, told: Forecast | None) -> bool:
@@ -48,14 +55,14 @@ class Outlook:
         if known is None:
             alerts.note(_timeout_ahead(build, told, told.timeout_at, chance, now))
 
-    def _judge_step(self, build: Build, now: datetime, alerts: Alerts) -> None:
+    def _judge_step(self, build: Build, worked_until: datetime, now: datetime, alerts: Alerts) -> None:
         step = build.step
         if step is None or step.state != "running" or step.started_at is None:
             alerts.end("step-over", now)
             return
         key = step_keys(build.steps)[step.index - 1]
         samples = self.baseline.steps.get(key, ())
-        spent = now - step.started_at
+        spent = worked_until - step.started_at
         if not samples or spent < max(samples) * _OVER + _WORTH_SAYING:
             alerts.end("step-over", now)
             return

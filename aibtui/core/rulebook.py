@@ -133,7 +133,8 @@ Condition = Match | Succession | Repeat | Silence | Stall | Loop | Lasting
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row. `likely` makes an error of a warning once its step or the build fails. `large_vm_remedy` is the remedy
+    """One row. `likely` makes an error of a warning once its step or the build fails; a
+    `fallback` of a message holds only where no other rule did. `large_vm_remedy` is the remedy
     where the build VM has 8 cores or more, `step_remedies` has others by the type of the step. `steps` and `phases`
     narrow where in the run it may hold; empty is anywhere.
     `meanings` explains the values of a named group: `{code}` has its sentence in `{code_meaning}`. `leads_to` is the id
@@ -151,6 +152,7 @@ class Rule:
     large_vm_remedy: str | None = None
     step_remedies: Mapping[str, str] = field(default_factory=dict)
     likely: bool = False
+    fallback: bool = False
     steps: frozenset[str] = frozenset()
     phases: frozenset[str] = frozenset()
     unless: Pattern | None = None
@@ -177,13 +179,27 @@ class Rule:
 _NEEDED = frozenset({"id", "severity", "title", "cause", "remedy"})
 _CONDITIONS = frozenset({"match", "sequence", "repeat", "silence", "stall", "loop", "status"})
 _OTHER_KEYS = frozenset(
-    {"where", "doc", "large_vm_remedy", "likely", "steps", "phases", "unless", "samples", "others", "within", "until"}
+    {
+        "where",
+        "doc",
+        "large_vm_remedy",
+        "likely",
+        "fallback",
+        "steps",
+        "phases",
+        "unless",
+        "samples",
+        "others",
+        "within",
+        "until",
+    }
     | {"any_order", "leads_to", "meanings", "after", "beat", "over", "last", "slow", "step_remedies"}
 )
 _TYPES: Mapping[str, type] = {
     **dict.fromkeys(("id", "title", "cause", "remedy", "doc", "large_vm_remedy"), str),
     **dict.fromkeys(("steps", "phases", "samples", "others"), list),
     "likely": bool,
+    "fallback": bool,
 }
 _DURATION = re.compile(r"(\d+)([smh])")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -283,6 +299,7 @@ def _compile(table: Mapping[str, Any], file: str, name: str) -> Rule:
             large_vm_remedy=table.get("large_vm_remedy"),
             step_remedies=dict(table.get("step_remedies", {})),
             likely=table.get("likely", False),
+            fallback=table.get("fallback", False),
             steps=frozenset(table.get("steps", ())),
             phases=frozenset(table.get("phases", ())),
             unless=_pattern(table["unless"]) if "unless" in table else None,

@@ -14,6 +14,8 @@ from aibtui.core.transfers import MARK_EVERY, amount
 
 _OPERATION_PATIENCE = 5
 _USUAL_GAPS = 3
+# Bytes that do not move for so long have stopped, however seldom they are told.
+_LONGEST_PATIENCE = timedelta(minutes=2, seconds=30)
 _SHORT_WAIT = timedelta(minutes=5)
 _LEAST_COURSE = timedelta(minutes=2)
 _STILL_AT_IT = re.compile(
@@ -50,6 +52,8 @@ def judge(build: Build, step: Step | None, now: datetime, over: timedelta, slow:
         return None  # the step has gone on to something else
     stood = now - download.at
     patience = max(over * (_OPERATION_PATIENCE if download.operation else 1), _usual_gap(download) * _USUAL_GAPS)
+    if download.bytes is not None and not download.operation:
+        patience = min(patience, max(over, _LONGEST_PATIENCE))
     if stood >= patience:
         return Standing("still", download, stood, _told(download, stood, 0.0, None, None))
     if slow is None or download.operation:

@@ -24,7 +24,10 @@ _CALL_FAILED = re.compile(
     re.IGNORECASE,
 )
 _ERROR = re.compile(r"##\[error\]\s*(?:Error: )?(.*)")
-_JOB_CANCELED = re.compile(r"the operation (?:was|has been) cancell?ed|the job .*cancell?ed", re.IGNORECASE)
+_JOB_CANCELED = re.compile(
+    r"the operation (?:was|has been|will be) cancell?ed|ran longer than the maximum time|the job .*cancell?ed",
+    re.IGNORECASE,
+)
 _RUN_STATES = {state.lower(): state for state in ("Succeeded", "PartiallySucceeded", "Failed", "Canceled")}
 
 

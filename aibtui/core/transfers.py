@@ -28,7 +28,7 @@ _UNIT = "(?:[KMGT]i?)?B(?:ytes?)?"
 _NUMBER = r"\d[\d.,]*"
 _PERCENT = r"\d{1,3}(?:[.,]\d+)?"
 _SIZES = (
-    rf"(?P<done>{_NUMBER}) ?(?P<done_unit>{_UNIT})? ?(?:/|out of|of) ?(?P<total>{_NUMBER}) ?(?P<total_unit>{_UNIT})\b"
+    rf"(?P<done>{_NUMBER}) ?(?P<done_unit>{_UNIT})? ?(?:/|out of|of) *(?P<total>{_NUMBER}) ?(?P<total_unit>{_UNIT})\b"
 )
 # What may stand behind the sizes; anything else makes a sentence of the line.
 _TAIL = (
@@ -187,7 +187,7 @@ FORMS: tuple[Form, ...] = (
     ),
     # A File customizer's bar, winget, docker, pip, choco, and what scripts print themselves.
     _form(
-        r"[0-9] ?(?:[KMGTkmgt]i?)?B? ?(?:/|of) ?[0-9][0-9.,]* ?(?:[KMGTkmgt]i?)?B",
+        r"[0-9] ?(?:[KMGTkmgt]i?)?[Bb]?(?:ytes)? ?(?:/|of) *[0-9][0-9.,]* ?(?:[KMGTkmgt]i?)?[Bb]",
         rf"^(?P<head>|.*?[^\w.,/]){_SIZES}(?P<tail>{_TAIL})$",
         _sizes,
     ),
@@ -248,7 +248,7 @@ FORMS: tuple[Form, ...] = (
 
 NEEDLE = "|".join(f"(?:{form.needle})" for form in FORMS)
 # A quick look that lets every form through.
-_MAYBE = re.compile(r"%|\d ?[KMGTkmgt]?i?B|\[o|:\d\d +[\d-]|K \.")
+_MAYBE = re.compile(r"%|\d ?[KMGTkmgt]?i?[Bb]|\[o|:\d\d +[\d-]|K \.")
 
 
 def read(line: Line) -> DownloadMoved | None:

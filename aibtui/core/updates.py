@@ -158,6 +158,46 @@ class ForecastChanged:
     forecast: Forecast
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedHold:
+    """A sleep of two minutes or more that the script of a step will make; `seconds` is None where it has no end."""
+
+    step: int
+    seconds: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A step sleeps. `until` is None where nobody knows how long; `line` is the last one before it.
+
+    `planned` says that its source was seen; else only a marker tells of it. Times are the log's own.
+    """
+
+    step: int
+    began_at: datetime
+    until: datetime | None
+    seconds: float | None
+    line: int | None
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBegan:
+    """A planned sleep has begun."""
+
+    at: datetime
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """It is over."""
+
+    at: datetime
+    hold: Hold
+
+
 Change = (
     RunStateChanged
     | PhaseChanged
@@ -169,6 +209,8 @@ Change = (
     | AlertClosed
     | TransportChanged
     | LogReplaced
+    | HoldBegan
+    | HoldEnded
     | ForecastChanged
 )
 
@@ -200,3 +242,5 @@ class Update:
     ended: bool = False
     tempo: Tempo = field(default_factory=Tempo)
     forecast: Forecast | None = None
+    hold: Hold | None = None
+    planned_holds: tuple[PlannedHold, ...] = ()

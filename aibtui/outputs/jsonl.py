@@ -12,6 +12,9 @@ from aibtui.core.updates import (
     AlertUpdated,
     Change,
     ForecastChanged,
+    Hold,
+    HoldBegan,
+    HoldEnded,
     LogReplaced,
     PhaseChanged,
     RunStateChanged,
@@ -91,4 +94,14 @@ def _event(change: Change) -> tuple[str, dict[str, object]]:
         case ForecastChanged(_, told):
             times = {"ends_at": iso(told.ends_at), "low": iso(told.low), "high": iso(told.high)}
             return "forecast", {**times, "n": told.n, "timeout_chance": told.timeout_chance}
+        case HoldBegan(_, hold):
+            return "hold_start", _hold_fields(hold)
+        case HoldEnded(_, hold):
+            return "hold_end", _hold_fields(hold)
     assert_never(change)
+
+
+def _hold_fields(hold: Hold) -> dict[str, object]:
+    until = iso(hold.until) if hold.until else None
+    began = iso(hold.began_at)
+    return {"until": until, "step": hold.step, "seconds": hold.seconds, "planned": hold.planned, "began_at": began}

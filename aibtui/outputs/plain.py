@@ -7,12 +7,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TextIO
 
+from aibtui.core.hold_calls import HoldCalls
 from aibtui.core.updates import (
     AlertOpened,
     AlertUpdated,
     Change,
     ForecastChanged,
     PhaseChanged,
+    PlannedHold,
     StepEnded,
     StepMoved,
     TransportChanged,
@@ -25,9 +27,11 @@ from aibtui.wording import (
     EXIT_CODES,
     alert_line,
     cause_alert,
+    hold_call,
     iso,
     now_sentence,
     outcome_sentence,
+    planned_sentence,
     reason,
     sentence,
     step_phrase,
@@ -57,6 +61,8 @@ class Plain:
         self._activities: dict[int, tuple[str, datetime]] = {}
         self._counts: dict[tuple[str, int | None], int] = {}
         self._ends_at: datetime | None = None
+        self._calls = HoldCalls()
+        self._planned: set[PlannedHold] = set()
 
     def update(self, update: Update) -> None:
         """Write this look's changes; a heartbeat where there were none for a minute."""
@@ -66,6 +72,7 @@ class Plain:
             if self._worth_a_line(change):
                 spoke = True
                 self._write(change.at, sentence(change, update.build), *_advice(change))
+        spoke = self._say_holds(update) or spoke
         if spoke or self._spoke_at is None:
             self._spoke_at = update.at
         elif update.at - self._spoke_at >= HEARTBEAT and not update.ended:
@@ -100,6 +107,17 @@ class Plain:
         if alert:
             self._say(alert.rule, f"{alert.title}. {alert.cause}")
             self._say("What to do", *alert.remedy.split("\n"))
+
+    def _say_holds(self, update: Update) -> bool:
+        """What is planned, once it is known, and that a hold will end soon; its start is a change like others."""
+        new = [planned for planned in update.planned_holds if planned not in self._planned]
+        self._planned.update(new)
+        for planned in new:
+            self._write(update.at, planned_sentence(planned))
+        call = self._calls.due(update)
+        if call is not None and call.left is not None:
+            self._write(update.at, hold_call(call))
+        return bool(new) or (call is not None and call.left is not None)
 
     def _worth_a_line(self, change: Change) -> bool:
         match change:

@@ -372,10 +372,10 @@ class LogCanvas(Titled):
         new = self._rows.seen(self._held_at) if not self.follow else 0
         if new:
             state = f"+{new:,} new  G follows"
+        elif self.update is not None and self.update.ended:
+            state = "end" if self.follow else "G to the end"
         elif not self.follow:
             state = "held  G follows"
-        elif self.update is not None and self.update.ended:
-            state = "end"
         else:
             state = "following"
         lines = self._rows.index.lines
@@ -386,7 +386,7 @@ class LogCanvas(Titled):
             note = f"reading the whole log, {self._text.progress:.0%}"
         if self._text.unreadable:
             note = "the recording cannot be read"
-        self.entitle("Log", state, note, "pill-warn" if new else "note" if self.follow else "pill")
+        self.entitle("Log", state, note, "pill-warn" if new else "pill" if state.startswith("held") else "note")
         self._say_below()
 
     def _say_below(self) -> None:

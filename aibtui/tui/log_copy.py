@@ -31,7 +31,7 @@ class Taken:
     def sentence(self, recorded: SafeText | None) -> str:
         """What to tell the person who copied; it names the file as the second way to the same lines."""
         place = f"{self.first:,}" if self.first == self.last else f"{self.first:,} to {self.last:,}"
-        file = f"{recorded}/customization.log" if recorded else "customization.log"
+        file = recorded or "customization.log"
         where = f"line{'' if self.first == self.last else 's'} {place} of {file}"
         if self.too_much:
             return f"Too much for the clipboard, nothing copied: {where}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -71,6 +72,7 @@ class LogPrompt(Horizontal):
         self._said: tuple[str, str, bool] = ("", "", False)
         self._opened = False
         self._sign = ""
+        self._last_key: events.Key | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("", id="prompt-sign", markup=False)
@@ -94,7 +96,21 @@ class LogPrompt(Horizontal):
         line.placeholder = _HINTS[purpose]
         line.cursor_position = len(text)
         self._show()
-        line.focus()
+        # At once, not by `focus`, which waits for its turn: what is typed next belongs here already.
+        self.screen.set_focus(line)
+
+    def take(self, event: events.Key) -> bool:
+        """A key that was meant for the line but came to the log, since it was pressed before the focus had moved.
+
+        False where the line had the key already, and wants nothing of it.
+        """
+        if not self._opened or event is self._last_key:
+            return False
+        self.query_one(_Line).post_message(events.Key(event.key, event.character))
+        return True
+
+    def on_key(self, event: events.Key) -> None:
+        self._last_key = event
 
     def close(self) -> None:
         """Nothing is typed any more; what was said stays."""
@@ -114,7 +130,7 @@ class LogPrompt(Horizontal):
     def _show(self) -> None:
         standing, said, bad = self._said
         self.display = bool(self._opened or standing or said)
-        self.set_class(self._opened, "-typing")
+        self.query_one(_Line).display = self._opened
         typing = f" {self._purpose}{', plain' if self.plain else ''} {SIGNS[self._purpose]}"
         sign = typing if self._opened else f" {clean(standing)}"
         if sign != self._sign:

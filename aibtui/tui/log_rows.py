@@ -164,8 +164,10 @@ class LogRows:
         if line < 0:
             return None
         section = self.section_of(line)
-        if section is not None and line > section.first and section.name in self.folded:
-            return Row(section.first, HEADLINE, section.first)
+        if section is not None and section.name in self.folded:
+            if self._headed(section):
+                return Row(section.first, HEADLINE, section.first)
+            return self._from(self.end_of(section)) or self.last()
         if rows := self._on(line):
             return rows[-1]
         if (run := self._run_with(line)) is not None and run[0] <= line < run[1]:
@@ -270,7 +272,7 @@ class LogRows:
         if not 0 <= line < self.index.lines:
             return []
         byte, section = self.index.byte(line), self.section_of(line)
-        opens = section is not None and line == section.first
+        opens = section is not None and line == section.first and self._headed(section)
         folded = section is not None and section.name in self.folded
         rows = [Row(line, GAP_ROW, line)] if self._gap[byte] and (opens or not folded) else []
         if opens:
@@ -288,8 +290,8 @@ class LogRows:
         """The first row on a line or below it."""
         while line < self.index.lines:
             section = self.section_of(line)
-            if section is not None and line == section.first:
-                return self._on(line)[0]
+            if section is not None and line == section.first and (rows := self._on(line)):
+                return rows[0]
             if section is not None and section.name in self.folded:
                 line = self.end_of(section)
                 continue
@@ -310,7 +312,10 @@ class LogRows:
         while line >= 0:
             section = self.section_of(line)
             if section is not None and (line == section.first or section.name in self.folded):
-                return self._on(section.first)[-1]
+                if rows := self._on(section.first):
+                    return rows[-1]
+                line = section.first - 1
+                continue
             start = section.first if section is not None else self._start_of_loose(line)
             found = self._most(self.index.last(self._any, line, start), line, start)
             if found is None:
@@ -321,6 +326,14 @@ class LogRows:
             run = self._run_with(found)
             line = found - 1 if run is None else max(run[0], self._pin_within(run[0], found, run[0]))
         return None
+
+    def _headed(self, section: Section) -> bool:
+        """A section has a headline unless the filter lets nothing of it be seen."""
+        if self._filtered is None:
+            return True
+        stop = self.end_of(section)
+        pinned = self.pinned is not None and section.first <= self.pinned < stop
+        return pinned or self.index.next(self._seen, section.first, stop) is not None
 
     def _stop_of(self, section: Section | None, line: int) -> int:
         if section is not None:

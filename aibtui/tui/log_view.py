@@ -19,8 +19,8 @@ from aibtui.tui.log_goto import NoPlace, line_of
 from aibtui.tui.log_line import WholeLine
 from aibtui.tui.log_page import Place
 from aibtui.tui.log_paint import SELECT_AT, TIMES
-from aibtui.tui.log_prompt import LogPrompt, Purpose
-from aibtui.tui.log_rows import EVERYTHING, HEADLINE, LINE, RUN_ROW, Row
+from aibtui.tui.log_prompt import SIGNS, LogPrompt, Purpose
+from aibtui.tui.log_rows import HEADLINE, LINE, RUN_ROW, Row
 from aibtui.tui.log_text import LogReader
 
 SIDEWAYS: Final = 16
@@ -50,15 +50,6 @@ class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         yield LogPrompt()
-
-    @property
-    def everything(self) -> bool:
-        """Noise level 3."""
-        return self.noise == EVERYTHING
-
-    @everything.setter
-    def everything(self, more: bool) -> None:
-        self.noise += 1 if more else -1
 
     # Moving.
 
@@ -186,6 +177,17 @@ class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
 
     # Finding.
 
+    def on_key(self, event: events.Key) -> None:
+        # A binding is looked up only after the key has gone the whole way up; what is typed right behind it would come
+        # here and not to the prompt.
+        if self.query_one(LogPrompt).take(event):
+            event.stop()
+        elif self.has_focus and (bound := self.app.active_bindings.get(event.key)) and bound.node is self:
+            purpose = next((each for each in SIGNS if bound.binding.action == f"ask('{each}')"), None)
+            if purpose is not None:
+                event.stop()
+                self.action_ask(purpose)
+
     def action_ask(self, purpose: Purpose) -> None:
         self._left = self._page.place
         self._before = self._search.query, self._filter_query(), self._rows.filtered == "inverse"
@@ -230,7 +232,7 @@ class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
         self._wrong = ""
         self._left = None
         self.query_one(LogPrompt).close()
-        self.focus()
+        self.screen.set_focus(self)
         self._room_changed()
         self._moved()
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from aibtui import wording
+from aibtui.core.hold_calls import HoldCalls
 from aibtui.core.updates import Alert, Severity, Update
 from aibtui.safetext import SafeText, clean
 
@@ -28,11 +29,13 @@ class Notices:
     """Says of each build what opened as a warning or an error, and how it ended; keeps what it has said.
 
     Nothing is said before `open`, nor by a build that was over when it was first looked at. `environ` tells which
-    terminal this is.
+    terminal this is. Without `holds` nobody is called when a script sleeps by plan.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, bell: bool, notify: bool) -> None:
+    def __init__(self, environ: Mapping[str, str], *, bell: bool, notify: bool, holds: bool = True) -> None:
         self._bell = bell
+        self._holds = holds
+        self._calls: dict[str, HoldCalls] = {}
         self._style: Style = notification_style(environ) if notify else "none"
         self._progress = notify and has_progress(environ)
         self._tmux = bool(environ.get("TMUX"))
@@ -51,6 +54,9 @@ class Notices:
         self._latest[name] = update
         if before is not None or not update.ended:
             self._say_alerts(name, update)
+        call = self._calls.setdefault(name, HoldCalls()).due(update) if self._holds else None
+        if call is not None:
+            self._say(name, wording.hold_call(call))
         if update.ended and before is not None and not before.ended:
             self._say(name, wording.outcome_sentence(update))
         self._draw_progress()

@@ -18,7 +18,8 @@ def _not_recorded() -> None:
 class Watched:
     """`updates` is called once and starts the watch; `log` reads what it records; `recording` names where to.
 
-    `id` is the full name, where there is one: a resource id or a path.
+    `id` is the full name, where there is one: a resource id or a path. `grab` begins to collect all that is known of
+    the run, and is told of by notifications; None where nothing can be collected.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Watched:
     log: LogReader
     recording: Callable[[], str | None] = field(default=_not_recorded)
     id: str = ""
+    grab: Callable[[], object] | None = None
 
     @property
     def name(self) -> SafeText:

@@ -314,7 +314,7 @@ def test_a_loop_says_what_waiting_costs_and_how_to_look_inside() -> None:
     left = 240 - int((log.at - START).total_seconds() // 60) - 1
     assert f"waiting costs another {left} minutes" in found.cause
     assert "11 minutes" in found.title
-    assert '--resource-group "IT_rg_template_1" --name pkrvmab12cd34ef ' in found.remedy
+    assert '--resource-group "IT_rg_template_1" --name "pkrvmab12cd34ef" ' in found.remedy
     assert "Panther\\setuperr.log" in found.remedy
     assert "may be forbidden" in found.remedy
 
@@ -322,7 +322,7 @@ def test_a_loop_says_what_waiting_costs_and_how_to_look_inside() -> None:
 def test_a_loop_of_which_little_is_known_says_what_to_fill_in() -> None:
     found = alert(explain(sysprep(generalising(nic=False), 12).data), "sysprep-loop")
     assert "waiting costs the rest of buildTimeoutInMinutes" in found.cause
-    assert "--name <pkrvm...>" in found.remedy
+    assert '--name "<pkrvm...>"' in found.remedy
 
 
 def test_a_dead_sysprep_is_called_without_stamps_too() -> None:

@@ -38,6 +38,9 @@ class Clock:
         return self.now
 
 
+RECORDED = "~/.local/state/aibtui/runs/win11-avd-prod-0322/customization.log"
+
+
 class MemoryLog:
     """A LogReader over bytes; `appended` and `replaced` do what a recording does."""
 
@@ -203,7 +206,7 @@ class Feed:
 
 
 def watched(feed: Feed, log: MemoryLog | None = None, title: str = "win11") -> Watched:
-    return Watched(title, feed, log or MemoryLog(), lambda: "~/.local/state/aibtui/runs/win11-avd-prod-0322")
+    return Watched(title, feed, log or MemoryLog(), lambda: RECORDED)
 
 
 def app(

@@ -16,7 +16,7 @@ from aibtui.tui.log_find import BadPattern, Query
 from aibtui.tui.log_line import WholeLine
 from aibtui.tui.log_prompt import LogPrompt
 from aibtui.tui.log_view import LogView
-from tests.tui.builders import Feed, MemoryLog, alert, app, at, build, debug, ended, ui, update
+from tests.tui.builders import RECORDED, Feed, MemoryLog, alert, app, at, build, debug, ended, ui, update
 
 HOSTILE = "see [/x] [@click=app.quit]go[/] \x1b]52;c;Y2xpcA==\x07 \x9b31m \u202eevil\u2066 \x00\r"
 
@@ -316,6 +316,18 @@ async def test_find_goes_to_the_first_hit_while_one_types_and_escape_comes_back(
         assert below(pilot) == ""
 
 
+async def test_what_is_typed_in_one_breath_goes_to_the_prompt() -> None:
+    async with shown(MemoryLog(numbered(1, 300)), 1).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        for key in ("slash", *"y 29"):
+            character = "/" if key == "slash" else key
+            pilot.app.post_message(events.Key("space" if key == " " else key, character))
+        await settle(pilot)
+        assert "find /" in below(pilot)
+        await press(pilot, "enter")
+        assert "/y 29" in below(pilot)
+
+
 async def test_find_counts_and_goes_on() -> None:
     async with shown(MemoryLog(numbered(1, 1000)), 1).run_test(size=(120, 36)) as pilot:
         await press(pilot, "g", "slash", *"y 99", "enter")
@@ -420,7 +432,7 @@ async def test_copy_takes_the_text_without_time_and_masks_what_is_secret() -> No
         await press(pilot, "j", "c")
         assert "abcdef" not in pilot.app.clipboard
         said = [notice.message for notice in pilot.app._notifications]
-        assert any("line 1 of" in notice and "customization.log" in notice for notice in said)
+        assert any(f"line 1 of {RECORDED}" in notice for notice in said)
         assert any("1 possible secret masked" in notice for notice in said)
 
 

@@ -63,7 +63,7 @@ def expected(rows: LogRows) -> list[tuple[int, int]]:
     least = (3, 2, 1, 0)[rows.noise]
     for line in range(index.lines):
         byte, section = index.byte(line), rows.section_of(line)
-        opens = section is not None and line == section.first
+        opens = section is not None and line == section.first and has_rows(rows, section, least)
         folded = section is not None and section.name in rows.folded
         if byte & GAP and rows.noise and rows.filtered is None and (opens or not folded):
             found.append((line, GAP_ROW))
@@ -72,6 +72,14 @@ def expected(rows: LogRows) -> list[tuple[int, int]]:
         if not folded and (seen(rows, byte, least) or line == rows.pinned):
             found.append((line, LINE))
     return found
+
+
+def has_rows(rows: LogRows, section: Section, least: int) -> bool:
+    stop = rows.index.lines if section.last is None else min(section.last + 1, rows.index.lines)
+    lines = range(section.first, stop)
+    return rows.filtered is None or any(
+        seen(rows, rows.index.byte(line), least) or line == rows.pinned for line in lines
+    )
 
 
 def seen(rows: LogRows, byte: int, least: int) -> bool:

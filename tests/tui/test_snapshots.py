@@ -61,7 +61,6 @@ SCENES: dict[str, tuple[list[Make], list[str]]] = {
     "run": ([update], ["7"]),
     "explain": ([lambda: update(alerts=(alert(doc="https://aka.ms/azvmimagebuilderts"),))], ["x"]),
     "builds": ([update, lambda: ended("failed"), lambda: update(alerts=(alert(),))], []),
-    "help": ([update], ["5", "question_mark"]),
 }
 
 

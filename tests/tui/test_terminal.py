@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,12 @@ _OURS = re.compile(r"9;4;\d;\d+|9;aibtui: .*|52;c;Y29waWVk|22;[a-z-]*")
 """Taskbar progress, a notification, what the user copied (`copied`), and the shape that Textual gives the pointer."""
 
 
-def on_terminal(screen: str, *, stop: float | None = None, **environ: str) -> tuple[str, int]:
+def shown(screen: str) -> str:
+    """What a terminal got of one of the hostile screens."""
+    return on_terminal("-m", "tests.tui.terminal", screen)[0]
+
+
+def on_terminal(*command: str, stop: float | None = None, **environ: str) -> tuple[str, int]:
     """What a terminal got, and the exit code; `stop` sends SIGTERM after so many seconds."""
     here, there = os.openpty()
     fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
@@ -32,7 +38,7 @@ def on_terminal(screen: str, *, stop: float | None = None, **environ: str) -> tu
         name: value for name, value in os.environ.items() if not name.startswith(("TMUX", "TERM", "NO_COLOR", "CI"))
     }
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.tui.terminal", screen],
+        [sys.executable, *command],
         stdin=there,
         stdout=there,
         stderr=there,
@@ -63,7 +69,7 @@ def on_terminal(screen: str, *, stop: float | None = None, **environ: str) -> tu
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_nothing_hostile_reaches_the_terminal(screen: str) -> None:
-    written, _ = on_terminal(screen)
+    written = shown(screen)
     assert MARK in written
     for found in _SEQUENCE.finditer(written):
         if (said := found["osc"]) is not None:
@@ -76,18 +82,27 @@ def test_nothing_hostile_reaches_the_terminal(screen: str) -> None:
 
 
 def test_the_taskbar_is_cleared_on_the_way_out() -> None:
-    written, _ = on_terminal("log")
+    written = shown("log")
     assert "\x1b]9;4;2;44\x1b\\" in written
     assert written.rindex("\x1b]9;4;0;0\x1b\\") > written.rindex("\x1b]9;4;2;44\x1b\\")
 
 
 @pytest.mark.parametrize("screen", ["crash", "broken"])
 def test_the_taskbar_is_cleared_after_a_bug(screen: str) -> None:
-    written, _ = on_terminal(screen)
+    written = shown(screen)
     assert written.rindex("\x1b]9;4;0;0\x1b\\") > written.rindex("\x1b]9;4;2;44\x1b\\")
 
 
 def test_a_bug_shows_where_it_is_and_no_values() -> None:
-    written, _ = on_terminal("crash")
+    written = shown("crash")
     assert "RuntimeError" in written
     assert "locals" not in written
+
+
+def test_sigterm_clears_the_taskbar_and_says_how_to_come_back(tmp_path: Path) -> None:
+    command = ["-m", "aibtui", "demo", "windows", "--speed", "120"]
+    written, code = on_terminal(*command, stop=8, AIBTUI_STATE_DIR=str(tmp_path))
+    assert code == 130
+    begun = written.rindex("\x1b]9;4;1;")
+    assert written.index("\x1b]9;4;0;0\x1b\\", begun)
+    assert "aibtui demo windows" in written[written.rindex("\x1b[?1049l") :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aibtui.tui.panels.alerts import Alerts
 from aibtui.tui.panels.connection import Connection
 from aibtui.tui.panels.header import Header
+from aibtui.tui.panels.hold import Hold
 from aibtui.tui.panels.now import Now
 from aibtui.tui.panels.panel import Panel
 from aibtui.tui.panels.phases import Phases
@@ -12,4 +13,4 @@ from aibtui.tui.panels.run import Run
 from aibtui.tui.panels.steps import Steps
 from aibtui.tui.panels.timeline import Timeline
 
-PANELS: tuple[type[Panel] | type[Alerts], ...] = (Header, Phases, Steps, Now, Timeline, Run, Alerts, Connection)
+PANELS: tuple[type[Panel] | type[Alerts], ...] = (Header, Phases, Hold, Steps, Now, Timeline, Run, Alerts, Connection)

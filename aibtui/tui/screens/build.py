@@ -17,7 +17,7 @@ from textual.widgets import ContentSwitcher, Footer
 
 from aibtui import wording
 from aibtui.core.updates import Alert, Update
-from aibtui.safetext import SafeText
+from aibtui.safetext import SafeText, clean
 from aibtui.tui.log_view import LogView
 from aibtui.tui.panels import PANELS
 from aibtui.tui.panels.alerts import Alerts, Snoozed, identity, in_order, is_snoozed
@@ -58,6 +58,8 @@ class BuildScreen(WatchScreen[None]):
         Binding("x", "explain", "Why", id="alerts.explain-worst", tooltip="Explain the worst alert in full"),
         Binding("F", "follow", "Follow", id="log.follow", tooltip="Follow the end of the log", show=False),
         Binding("plus,equals_sign", "noise(1)", "More", id="log.more", tooltip="Show more of the log", show=False),
+        Binding("ctrl+s", "grab", "Grab", id="run.grab", tooltip="Collect all that is known of the run", show=False),
+        Binding("y", "copy_staging", "Group", id="run.staging", tooltip="Copy the staging group's name", show=False),
         Binding("minus", "noise(-1)", "Less", id="log.less", tooltip="Show less of the log", show=False),
     ]
 
@@ -92,7 +94,8 @@ class BuildScreen(WatchScreen[None]):
             with Horizontal(id="body"):
                 with Vertical(id="side"):
                     yield from self._panels("side")
-                yield LogView(self.watched.log, zone=self._zone, id="log").data_bind(BuildScreen.update)
+                log = LogView(self.watched.log, zone=self._zone, id="log")
+                yield log.data_bind(BuildScreen.update, BuildScreen.now, BuildScreen.recorded)
             yield from self._panels("view")
         yield from self._panels("bottom")
         yield Footer(compact=True)
@@ -207,6 +210,23 @@ class BuildScreen(WatchScreen[None]):
     def action_follow(self) -> None:
         log = self.query_one(LogView)
         log.follow = not log.follow
+
+    def action_grab(self) -> None:
+        if self.watched.grab is None:
+            self.notify("There is no template to collect from.", markup=False)
+        elif not self.watched.grab():
+            self.notify("It is being collected already.", markup=False)
+
+    def action_copy_staging(self) -> None:
+        build = self.update.build if self.update is not None else None
+        template = build.status.template if build is not None and build.status else None
+        known = (template.staging_group if template else None) or (build.facts.staging_group if build else None)
+        if not known:
+            self.notify("The staging group is not known yet.", markup=False)
+            return
+        name = clean(known.rstrip("/").rpartition("/")[2])
+        self.app.copy_to_clipboard(name)
+        self.notify(f"Copied: {name}", markup=False)
 
     def action_noise(self, direction: int) -> None:
         self.query_one(LogView).action_noise(direction)
