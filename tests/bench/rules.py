@@ -1,0 +1,67 @@
+"""What the rules cost: `python -m tests.bench.rules` explains made-up logs with all rules, and with none.
+
+Ratios of one run, interleaved, because the machine is noisy: the one scan of the bytes for all rules' needles against
+the rest of an explain, and a whole explain with all rules against one without any.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from statistics import median
+from uuid import UUID
+
+from aibtui.cli.rulefiles import built_in_rules
+from aibtui.core.alerts import Alerts
+from aibtui.core.lines import Block
+from aibtui.core.monitor import Monitor
+from aibtui.core.rulebook import Rule
+from aibtui.core.scan import Scanner
+from aibtui.emulator import load_scenario
+from aibtui.emulator.story import timeline
+from aibtui.sources.whole import whole_of
+
+ROUNDS = 7
+SCENARIOS = ("windows", "linux", "script-failed")
+START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of this process that `work` takes."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def explain(data: bytes, rules: tuple[Rule, ...]) -> None:
+    """What `aibtui explain` does between reading and printing."""
+    monitor = Monitor(rules)
+    for poll in whole_of(data, "a log").polls():
+        monitor.feed(poll)
+
+
+def rounds(data: bytes) -> Iterator[tuple[float, float, float]]:
+    """Seconds of the scan for the rules alone, of an explain with all rules, and with none."""
+    rules = built_in_rules()
+    scanner = Scanner(Alerts.needles(rules))
+    block = Block(data, 1)
+    for _ in range(ROUNDS):
+        scan = timed(lambda: sum(1 for _ in scanner.lines(block)))
+        yield scan, timed(lambda: explain(data, rules)), timed(lambda: explain(data, ()))
+
+
+def main() -> None:
+    """Print the ratios of each log."""
+    print(f"{'log':<16}{'MB':>6}{'scan / rest of explain':>26}{'all rules / no rules':>24}")
+    for name in SCENARIOS:
+        lines = timeline(load_scenario(name), "g3", START, UUID(int=1)).lines
+        data = b"".join(line for _, line in lines)
+        found = list(rounds(data))
+        scan = median(scan / (whole - scan) for scan, whole, _ in found)
+        rules = median(whole / bare for _, whole, bare in found)
+        print(f"{name:<16}{len(data) / 1e6:>6.2f}{scan:>26.2f}{rules:>24.2f}")
+
+
+if __name__ == "__main__":
+    main()
