@@ -324,7 +324,8 @@ class Fold:
         if moved:
             self._set(downloads=self._transfers.all)
             percent = f" {moved.percent:.0f} %" if moved.percent is not None else ""
-            self._change_step(activity=f"{moved.name}{percent}")
+            over = moved.percent is not None and moved.percent >= 100
+            self._change_step(activity=None if over else f"{moved.name}{percent}")
 
     def _change_step(self, **changes: object) -> None:
         current = self.build.step
