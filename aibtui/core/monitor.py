@@ -31,7 +31,7 @@ from aibtui.core.lines import (
 from aibtui.core.log_notes import log_absent, log_replaced
 from aibtui.core.moment import moment_of
 from aibtui.core.outlook import Outlook
-from aibtui.core.polls import Chunk, Poll, Status
+from aibtui.core.polls import Chunk, Poll, Status, Surroundings
 from aibtui.core.pulse import Pulse, Sampler
 from aibtui.core.rulebook import Rule
 from aibtui.core.runstate import lay_over
@@ -64,6 +64,7 @@ class Monitor:
         self._scanner = _scanner(self._rules, hold_marker)
         self._task = Task()
         self._statuses: list[tuple[datetime, Status]] = []
+        self._around = Surroundings()
         self._sight = Sight()
         self._generation = 0
         self._shown: Update | None = None
@@ -107,6 +108,7 @@ class Monitor:
         replaced: list[Change] = []
         if poll.status:
             self._take_status(poll.status, poll.at)
+        self._around = poll.around or self._around
         for chunk in poll.chunks:
             if chunk.log == _TASK_LOG:
                 self._hear(self._task.feed(chunk.data), poll.at)
@@ -167,6 +169,7 @@ class Monitor:
             forecast=told,
             hold=hold,
             planned_holds=self._holds.planned(build),
+            around=self._around,
         )
         self._shown = update
         return update

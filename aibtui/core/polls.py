@@ -101,11 +101,45 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """What stands in the staging group: its name, and its type in Azure's words (`Microsoft.Compute/virtualMachines`)."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """An image version's copy in one region: `state` in the gallery's word (`Replicating`), `percent` from 0 to 100."""
+
+    version: str
+    region: str
+    state: str
+    percent: int | None = None
+    details: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a watch knows besides run state and log; None is what it has not (or not yet) been able to ask.
+
+    `sign_in` says how and as whom. `resources` stood in the staging group at `listed_at`. `replicas` are the copies of
+    the image versions that this run distributes, since the service began to.
+    """
+
+    sign_in: str | None = None
+    resources: tuple[Resource, ...] | None = None
+    listed_at: datetime | None = None
+    replicas: tuple[Replica, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Poll:
     """One look at a build. An empty one is the clock's tick.
 
-    `status` is None when this look did not ask for it (the one before still holds). `log_read` says that the log was
-    read with success at this look, new bytes or not. `ended` closes the watch: no look comes after it.
+    `status` is None when this look did not ask for it (the one before still holds), `around` where nothing of it is
+    new. `log_read` says that the log was read with success at this look, new bytes or not. `ended` closes the watch: no
+    look comes after it.
     """
 
     at: datetime
@@ -115,3 +149,4 @@ class Poll:
     log_read: bool = False
     ended: bool = False
     pause: timedelta = field(default=timedelta(seconds=5), compare=False)
+    around: Surroundings | None = None

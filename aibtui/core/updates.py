@@ -8,6 +8,7 @@ from typing import Literal
 
 from aibtui.core.build import Build, Phase, Step
 from aibtui.core.forecast import Forecast
+from aibtui.core.polls import Surroundings
 from aibtui.core.tempo import Tempo
 
 TransportState = Literal["live", "quiet", "blind", "waiting", "log-done", "status-only", "ended"]
@@ -244,3 +245,4 @@ class Update:
     forecast: Forecast | None = None
     hold: Hold | None = None
     planned_holds: tuple[PlannedHold, ...] = ()
+    around: Surroundings = field(default_factory=Surroundings)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from aibtui.core.polls import Customizer, LogName, Poll, Status, Template, Trouble
+from aibtui.core.polls import Customizer, LogName, Poll, Replica, Resource, Status, Surroundings, Template, Trouble
 
 LOG_NAMES: tuple[LogName, ...] = get_args(LogName)
 SAME = "same"  # the status is the one of the last line that wrote it out
@@ -41,6 +41,8 @@ def to_line(poll: Poll, known: Status | None) -> bytes:
     entry: dict[str, object] = {"at": poll.at.isoformat()}
     if poll.status is not None:
         entry["status"] = SAME if poll.status == known else asdict(poll.status)
+    if poll.around is not None:
+        entry["around"] = asdict(poll.around)
     if poll.chunks:
         entry["chunks"] = [[chunk.log, chunk.generation, chunk.offset, len(chunk.data)] for chunk in poll.chunks]
     if poll.troubles:
@@ -66,10 +68,11 @@ def _entry(entry: Mapping[str, Any], known: Status | None) -> Entry:
     spans = tuple(Span(log, *map(int, place)) for log, *place in entry.get("chunks", ()))
     if any(span.log not in LOG_NAMES or min(span.generation, span.offset, span.length) < 0 for span in spans):
         raise ValueError("a chunk that cannot be")
-    status = entry.get("status")
+    status, around = entry.get("status"), entry.get("around")
     poll = Poll(
         at=datetime.fromisoformat(entry["at"]),
         status=known if status == SAME else status and _status(status),
+        around=around and _surroundings(around),
         troubles=tuple(_trouble(trouble) for trouble in entry.get("troubles", ())),
         log_read=entry.get("log_read", False),
         ended=entry.get("ended", False),
@@ -93,6 +96,16 @@ def _template(json_template: Mapping[str, Any]) -> Template:
             "customizers": tuple(customizers),
             "distributes": tuple(json_template["distributes"]),
         }
+    )
+
+
+def _surroundings(json_around: Mapping[str, Any]) -> Surroundings:
+    resources, replicas = json_around["resources"], json_around["replicas"]
+    return Surroundings(
+        sign_in=json_around["sign_in"],
+        resources=None if resources is None else tuple(Resource(**resource) for resource in resources),
+        listed_at=_time(json_around["listed_at"]),
+        replicas=None if replicas is None else tuple(Replica(**replica) for replica in replicas),
     )
 
 
