@@ -1,13 +1,16 @@
 """What the user chose once: a TOML file, and over it the environment and the command line; each value says where from.
 
-It is strict: a key that is not known, or a value of the wrong kind, is an error that names the file, the key and what
+A setting is one row of `ROWS`: the same row reads the file, the variable `AIBTUI_<KEY>` and `--set KEY=VALUE`. It is
+strict: a key that is not known, or a value of the wrong kind, is an error that names where it stands, the key and what
 is allowed. It knows no command and no screen.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -69,28 +72,59 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return user_config_path("aibtui", appauthor=False) / "config.toml"
 
 
-def load(environ: Mapping[str, str], options: Mapping[str, object] | None = None) -> Config:
-    """Read the file and lay the variables `AIBTUI_<KEY>` and the options over it; an option that is None was not given.
+def load(
+    environ: Mapping[str, str], options: Mapping[str, object] | None = None, assignments: Iterable[str] = ()
+) -> Config:
+    """Read the file and lay the variables `AIBTUI_<KEY>` over it, the assignments (`KEY=VALUE`), and the options.
 
-    Raises ConfigError. A file that is not there is an empty one, unless `AIBTUI_CONFIG` names it.
+    An option that is None was not given. A table is laid over another entry by entry, anything else replaces. Raises
+    ConfigError. A file that is not there is an empty one, unless `AIBTUI_CONFIG` names it.
     """
     path = config_path(environ)
     found: dict[str, Setting[object]] = {}
-    for key, value in _read(path, must_exist=bool(environ.get("AIBTUI_CONFIG"))).items():
-        row = _ROWS.get(key)
+
+    def lay(key: str, value: object, where: str, origin: str, base: Path) -> None:
+        row = ROWS.get(key)
         if row is None:
-            raise ConfigError(f"{path}: there is no setting {clean(key)!r}; the settings are {', '.join(_ROWS)}")
-        found[key] = Setting(_checked(row, value, f"{path}: {key}", path.parent), str(path))
-    for key, row in _ROWS.items():
-        name = f"AIBTUI_{key.upper()}"
-        if row.from_text is not None and (text := environ.get(name)):
-            found[key] = Setting(_checked(row, row.from_text(text), name, Path()), name)
+            raise ConfigError(f"{where}: there is no setting {clean(key)!r}; the settings are {', '.join(ROWS)}")
+        checked = _checked(row, value, f"{where}: {key}" if where == str(path) else where, base)
+        below = found.get(key)
+        if below is not None and isinstance(below.value, Mapping) and isinstance(checked, Mapping):
+            checked = {**below.value, **checked}
+        found[key] = Setting(checked, origin)
+
+    for key, value in _read(path, must_exist=bool(environ.get("AIBTUI_CONFIG"))).items():
+        lay(key, value, str(path), str(path), path.parent)
+    for key, row in ROWS.items():
+        if text := environ.get(variable(key)):
+            lay(key, row.from_text(text), variable(key), variable(key), Path())
+    for assignment in assignments:
+        key, value = _assigned(assignment)
+        lay(key, value, f"--set {key}", f"--set {key}", Path())
     for key, value in (options or {}).items():
         if value is not None:
             name = f"--{key.replace('_', '-')}"
-            checked = _checked(_ROWS[key], value, name, Path()) if key == "hold_marker" else value
-            found[key] = Setting(checked, name)
+            lay(key, value, name, name, Path())
     return Config(path, **found)  # type: ignore[arg-type]  # each was checked by its row
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting."""
+    return f"AIBTUI_{key.upper()}"
+
+
+def _assigned(assignment: str) -> tuple[str, object]:
+    """The key and value of `KEY=VALUE`, VALUE as TOML or as plain text; of a table `KEY.ENTRY=VALUE`."""
+    name, equals, text = assignment.partition("=")
+    key = name.strip().split(".", 1)[0]
+    if not equals or not key:
+        raise ConfigError(f'--set takes KEY=VALUE, as noise=1 or keys."log.follow"=f, not {clean(assignment, 80)!r}')
+    for value in (text, json.dumps(text.strip())):
+        try:
+            return next(iter(tomllib.loads(f"{name} = {value}").items()))
+        except tomllib.TOMLDecodeError:
+            continue
+    return key, text
 
 
 def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
@@ -158,34 +192,89 @@ def _number_from_text(text: str) -> object:
     return int(text) if text.isdecimal() else text
 
 
+def _paths_from_text(text: str) -> object:
+    return text.split(os.pathsep)
+
+
+def _toml_from_text(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A setting: how it is checked, what is allowed in words, how a variable's text is read (None: there is none)."""
+class Row:
+    """A setting: how it is checked, what is allowed in words, how a variable's text is read.
+
+    `says` is what it is for, `example` a value as it would be written in the file.
+    """
 
     check: Callable[[object, Path], object]
     allowed: str
-    from_text: Callable[[str], object] | None = None
+    from_text: Callable[[str], object]
+    says: str
+    example: str
 
 
 _ON_OFF: Final = "true or false"
-_ROWS: Final = {
-    "theme": _Row(_theme, 'the name of a theme, as "textual-dark"', str),
-    "ascii": _Row(_flag, _ON_OFF, _flag_from_text),
-    "notify": _Row(_flag, _ON_OFF, _flag_from_text),
-    "bell": _Row(_flag, _ON_OFF, _flag_from_text),
-    "noise": _Row(_noise, "0, 1, 2 or 3", _number_from_text),
-    "keys": _Row(_keys, 'a table of binding ids and keys, as "log.follow" = "F,f"'),
-    "rules": _Row(_paths, 'a list of paths, as ["~/aib-rules.toml"]'),
-    "on_hold": _Row(_on_hold, "notify, grab or ignore", str),
-    "hold_marker": _Row(_marker, 'a line of at most 200 characters, as "Sleep"', str),
+ROWS: Final[Mapping[str, Row]] = {
+    "theme": Row(_theme, 'the name of a theme, as "textual-dark"', str, "The screen's theme.", '"textual-dark"'),
+    "ascii": Row(_flag, _ON_OFF, _flag_from_text, "Draw with ASCII alone; unset asks the terminal.", "true"),
+    "notify": Row(_flag, _ON_OFF, _flag_from_text, "Terminal notifications for alerts, holds and the end.", "true"),
+    "bell": Row(_flag, _ON_OFF, _flag_from_text, "The terminal's bell with them.", "true"),
+    "noise": Row(
+        _noise,
+        "0, 1, 2 or 3",
+        _number_from_text,
+        "How much of the log shows: 0 steps, 1 scripts' output, 2 Packer's words, 3 everything.",
+        "1",
+    ),
+    "rules": Row(
+        _paths,
+        'a list of paths, as ["~/aib-rules.toml"]',
+        _paths_from_text,
+        "Your own rule files, laid over the built-in rules by id.",
+        '["aib-rules.toml"]',
+    ),
+    "on_hold": Row(
+        _on_hold, "notify, grab or ignore", str, "When the build sleeps by plan: notify, grab or ignore.", '"notify"'
+    ),
+    "hold_marker": Row(
+        _marker,
+        'a line of at most 200 characters, as "Sleep"',
+        str,
+        "The line that your scripts print before they sleep by plan.",
+        '"Sleep"',
+    ),
+    "keys": Row(
+        _keys,
+        'a table of binding ids and keys, as "log.follow" = "F,f"',
+        _toml_from_text,
+        "Other keys, by the id of the binding; `?` on the screen names them.",
+        '{ "log.follow" = "F,f" }',
+    ),
 }
 
 
-def _checked(row: _Row, value: object, where: str, base: Path) -> object:
+def _checked(row: Row, value: object, where: str, base: Path) -> object:
     try:
         return row.check(value, base)
     except _Wrong:
         raise ConfigError(f"{where} cannot be {clean(repr(value), 80)}; allowed is {row.allowed}") from None
+
+
+def written_out(path: Path) -> str:
+    """The text of a first file: every setting with what it is for and what is allowed, all of them commented out."""
+    scalars = [(key, row) for key, row in ROWS.items() if not row.example.startswith("{")]
+    tables = [(key, row) for key, row in ROWS.items() if row.example.startswith("{")]
+    parts = [f"# Settings of aibtui, as they are without this file. Take away a # to change one.\n# {path}\n"]
+    for key, row in scalars:
+        parts.append(f"# {row.says} Allowed: {row.allowed}. Variable: {variable(key)}\n# {key} = {row.example}\n")
+    for key, row in tables:
+        entries = row.example.strip("{} ").replace(", ", "\n# ")
+        parts.append(f"# {row.says} Allowed: {row.allowed}. Variable: {variable(key)}\n# [{key}]\n# {entries}\n")
+    return "\n".join(parts)
 
 
 def remembered_theme(state_dir: Path) -> str | None:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from aibtui.config import Config, ConfigError, Setting, load, remember_theme, remembered_theme
+from aibtui.config import (
+    ROWS,
+    Config,
+    ConfigError,
+    Setting,
+    load,
+    remember_theme,
+    remembered_theme,
+    variable,
+    written_out,
+)
 
 
 def written(folder: Path, text: str) -> dict[str, str]:
@@ -56,7 +66,7 @@ def test_an_option_beats_a_variable_beats_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "allowed"),
     [
-        ("themes = 1", "'themes'", "theme, ascii, notify, bell, noise, keys, rules"),
+        ("themes = 1", "'themes'", ", ".join(ROWS)),
         ("theme = 1", "theme", "the name of a theme"),
         ('ascii = "yes"', "ascii", "true or false"),
         ("notify = 1", "notify", "true or false"),
@@ -84,6 +94,44 @@ def test_what_is_wrong_is_named_with_file_key_and_what_is_allowed(
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     said = refused(written(tmp_path, "") | {"AIBTUI_NOISE": "loud"})
     assert said == "AIBTUI_NOISE cannot be 'loud'; allowed is 0, 1, 2 or 3"
+
+
+def test_an_assignment_beats_a_variable_and_lays_a_table_over_a_table(tmp_path: Path) -> None:
+    environ = written(tmp_path, 'noise = 1\n[keys]\n"log.follow" = "F"\n"log.find" = "7"\n') | {"AIBTUI_NOISE": "2"}
+    found = load(environ, assignments=["noise=3", 'keys."log.follow"="f"', "theme=nord", 'hold_marker = "a = b"'])
+    assert found.noise == Setting(3, "--set noise")
+    assert found.keys.value == {"log.follow": "f", "log.find": "7"}
+    assert found.theme == Setting("nord", "--set theme")
+    assert found.hold_marker.value == "a = b"
+
+
+def test_every_setting_has_a_variable(tmp_path: Path) -> None:
+    keys = '{ "log.follow" = "f" }'
+    environ = written(tmp_path, "") | {"AIBTUI_KEYS": keys, "AIBTUI_RULES": "a.toml", "AIBTUI_ASCII": "yes"}
+    found = load(environ)
+    assert found.keys == Setting({"log.follow": "f"}, "AIBTUI_KEYS")
+    assert found.rules == Setting((Path("a.toml"),), "AIBTUI_RULES")
+    assert found.ascii == Setting(True, "AIBTUI_ASCII")
+
+
+@pytest.mark.parametrize("assignment", ["noise", "=1", "nosie=1", "noise=9", "bell=perhaps"])
+def test_a_wrong_assignment_is_named(assignment: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--set"):
+        load(written(tmp_path, ""), assignments=[assignment])
+
+
+def test_the_first_file_changes_nothing_and_each_line_of_it_can_be_used(tmp_path: Path) -> None:
+    text = written_out(tmp_path / "config.toml")
+    assert all(setting.origin == "default" for setting in settings_of(load(written(tmp_path, text))).values())
+    shown = [line.removeprefix("# ") for line in text.splitlines()]
+    used = "\n".join(line for line in shown if " = " in line and ": " not in line or line.startswith("["))
+    origins = {setting.origin for setting in settings_of(load(written(tmp_path, used))).values()}
+    assert origins == {str(tmp_path / "config.toml")}
+    assert all(variable(key) in text for key in ROWS)
+
+
+def settings_of(found: Config) -> dict[str, Setting[object]]:
+    return {key: getattr(found, key) for key in ROWS}
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:

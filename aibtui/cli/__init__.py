@@ -32,6 +32,7 @@ from aibtui.cli.options import (
 from aibtui.cli.rulebooks import rules_group
 from aibtui.cli.rulefiles import LiveRules
 from aibtui.cli.runs import replay, report, runs
+from aibtui.cli.settings import config_group
 from aibtui.cli.watching import Job, follow, follow_all, limits_of
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ main.add_command(report)
 main.add_command(runs)
 main.add_command(replay)
 main.add_command(rules_group)
+main.add_command(config_group)
 
 
 def _scenario(name: str) -> Scenario:

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from aibtui.tui.app import WatchApp
 
 _NOTICE_SECONDS = 20
+set_option = click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A setting for this once, as noise=1; `aibtui config show` names them. May be given again.",
+)
 _OPTIONS = (
     click.option("--ascii", is_flag=True, default=None, help="Draw the screen in ASCII alone."),
     click.option(
@@ -35,6 +42,7 @@ _OPTIONS = (
         is_flag=True,
         help="No bell, no notifications and no taskbar progress; alerts stay on the screen.",
     ),
+    set_option,
 )
 
 
@@ -46,21 +54,28 @@ class ScreenOptions:
     no_notify: bool = False
     quiet: bool = False
     holds: HoldOptions = field(default_factory=HoldOptions)
+    assignments: tuple[str, ...] = ()
     config: Config = field(init=False)
 
     def __post_init__(self) -> None:
         silent = False if self.no_notify else None
         given = {"ascii": self.ascii, "notify": silent, "bell": silent}
         holds = {"on_hold": self.holds.on_hold, "hold_marker": self.holds.marker}
-        object.__setattr__(self, "config", settings({**given, **holds}))
+        object.__setattr__(self, "config", settings({**given, **holds}, self.assignments))
 
 
 def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the options, as one argument `screen`."""
 
     @functools.wraps(command)
-    def with_options(ascii: bool | None, no_notify: bool, holds: HoldOptions | None = None, **arguments: Any) -> Any:
-        options = ScreenOptions(ascii, no_notify, holds=holds or HoldOptions())
+    def with_options(
+        ascii: bool | None,
+        no_notify: bool,
+        assignments: tuple[str, ...],
+        holds: HoldOptions | None = None,
+        **arguments: Any,
+    ) -> Any:
+        options = ScreenOptions(ascii, no_notify, holds=holds or HoldOptions(), assignments=assignments)
         return command(screen=options, **arguments)
 
     for option in reversed(_OPTIONS):
@@ -68,12 +83,12 @@ def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_options
 
 
-def settings(options: dict[str, object]) -> Config:
+def settings(options: dict[str, object], assignments: Sequence[str] = ()) -> Config:
     """The settings, or exit 2 with a clear word."""
     from aibtui.config import ConfigError, load
 
     try:
-        return load(os.environ, options)
+        return load(os.environ, options, assignments)
     except ConfigError as error:
         fail(f"{error}.", "Mend it there, or name another file with AIBTUI_CONFIG.", 2)
 
