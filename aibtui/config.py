@@ -13,18 +13,24 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from aibtui.safetext import clean
 
 T = TypeVar("T")
 NOISE: Final = range(4)
 ON_HOLD: Final = ("notify", "grab", "ignore")
+CLOUD_NAMES: Final = ("public", "usgov", "china")
+AUTH: Final = ("auto", "cli", "env", "mi", "device", "key")
+FORMS: Final = ("json", "teams", "slack")
+CALLS: Final = ("error", "warning", "info", "hold", "end")
 _DEFAULT: Final = "default"
 _YES: Final = ("1", "true", "yes", "on")
 _NO: Final = ("0", "false", "no", "off")
 _LONGEST_THEME: Final = 100
 _LONGEST_MARKER: Final = 200
+_LONGEST_NAME: Final = 90
 
 
 class ConfigError(Exception):
@@ -44,7 +50,8 @@ class Config:
     """All settings. `theme` is one of Textual's; `ascii` None asks the terminal; `noise` is how much of the log shows.
 
     `keys` maps the id of a binding to keys, as Textual writes them (`log.follow` to `F,f`); `rules` are rule files.
-    `hold_marker` is the line that scripts print before they sleep by plan, `on_hold` what a watch does then.
+    `hold_marker` is the line that scripts print before they sleep by plan, `on_hold` what a watch does then. `webhook`
+    is empty, or has `url`, `form` (one of `FORMS`) and `on` (a tuple of `CALLS`).
     """
 
     path: Path
@@ -57,6 +64,11 @@ class Config:
     rules: Setting[tuple[Path, ...]] = Setting(())
     on_hold: Setting[str] = Setting("notify")
     hold_marker: Setting[str] = Setting("Sleep")
+    webhook: Setting[Mapping[str, object]] = Setting({})
+    resource_group: Setting[str | None] = Setting(None)
+    subscription: Setting[str | None] = Setting(None)
+    cloud: Setting[str | None] = Setting(None)
+    auth: Setting[str] = Setting("auto")
 
 
 class _Wrong(Exception):
@@ -166,6 +178,24 @@ def _on_hold(value: object, base: Path) -> str:
     return str(value)
 
 
+def _name(value: object, base: Path) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > _LONGEST_NAME:
+        raise _Wrong
+    return value.strip()
+
+
+def _cloud(value: object, base: Path) -> str:
+    if value not in CLOUD_NAMES:
+        raise _Wrong
+    return str(value)
+
+
+def _auth(value: object, base: Path) -> str:
+    if value not in AUTH:
+        raise _Wrong
+    return str(value)
+
+
 def _marker(value: object, base: Path) -> str:
     if not isinstance(value, str) or not value.strip() or "\n" in value or len(value) > _LONGEST_MARKER:
         raise _Wrong
@@ -182,6 +212,31 @@ def _paths(value: object, base: Path) -> tuple[Path, ...]:
     if not isinstance(value, list) or not all(isinstance(path, str) and path for path in value):
         raise _Wrong
     return tuple(base / Path(path).expanduser() for path in value)
+
+
+def _webhook(value: object, base: Path) -> dict[str, object]:
+    if not isinstance(value, Mapping) or set(value) - {"url", "form", "on"}:
+        raise _Wrong
+    if not value:
+        return {}
+    url, form, on = value.get("url"), value.get("form", "json"), value.get("on", ["error", "hold", "end"])
+    if not isinstance(url, str) or not _can_be_called(url) or form not in FORMS:
+        raise _Wrong
+    if not isinstance(on, list) or not on or any(call not in CALLS for call in on):
+        raise _Wrong
+    return {"url": url, "form": form, "on": tuple(on)}
+
+
+def _can_be_called(url: str) -> bool:
+    """https to anywhere; http to this machine alone."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if not host or parts.username is not None or not url.isascii() or not url.isprintable():
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in ("127.0.0.1", "localhost", "::1"))
 
 
 def _flag_from_text(text: str) -> object:
@@ -207,7 +262,7 @@ def _toml_from_text(text: str) -> object:
 class Row:
     """A setting: how it is checked, what is allowed in words, how a variable's text is read.
 
-    `says` is what it is for, `example` a value as it would be written in the file.
+    `says` is what it is for, `example` a line or a table of the file, `shown` what of a secret value may be seen.
     """
 
     check: Callable[[object, Path], object]
@@ -215,44 +270,75 @@ class Row:
     from_text: Callable[[str], object]
     says: str
     example: str
+    shown: Callable[[Any], object] | None = None
 
 
 _ON_OFF: Final = "true or false"
 ROWS: Final[Mapping[str, Row]] = {
-    "theme": Row(_theme, 'the name of a theme, as "textual-dark"', str, "The screen's theme.", '"textual-dark"'),
-    "ascii": Row(_flag, _ON_OFF, _flag_from_text, "Draw with ASCII alone; unset asks the terminal.", "true"),
-    "notify": Row(_flag, _ON_OFF, _flag_from_text, "Terminal notifications for alerts, holds and the end.", "true"),
-    "bell": Row(_flag, _ON_OFF, _flag_from_text, "The terminal's bell with them.", "true"),
+    "theme": Row(
+        _theme, 'the name of a theme, as "textual-dark"', str, "The screen's theme.", 'theme = "textual-dark"'
+    ),
+    "ascii": Row(_flag, _ON_OFF, _flag_from_text, "Draw with ASCII alone; unset asks the terminal.", "ascii = true"),
+    "notify": Row(
+        _flag, _ON_OFF, _flag_from_text, "Terminal notifications for alerts, holds and the end.", "notify = true"
+    ),
+    "bell": Row(_flag, _ON_OFF, _flag_from_text, "The terminal's bell with them.", "bell = true"),
     "noise": Row(
         _noise,
         "0, 1, 2 or 3",
         _number_from_text,
         "How much of the log shows: 0 steps, 1 scripts' output, 2 Packer's words, 3 everything.",
-        "1",
+        "noise = 1",
     ),
     "rules": Row(
         _paths,
         'a list of paths, as ["~/aib-rules.toml"]',
         _paths_from_text,
         "Your own rule files, laid over the built-in rules by id.",
-        '["aib-rules.toml"]',
+        'rules = ["aib-rules.toml"]',
     ),
     "on_hold": Row(
-        _on_hold, "notify, grab or ignore", str, "When the build sleeps by plan: notify, grab or ignore.", '"notify"'
+        _on_hold,
+        "notify, grab or ignore",
+        str,
+        "When the build sleeps by plan: notify, grab or ignore.",
+        'on_hold = "notify"',
     ),
     "hold_marker": Row(
         _marker,
         'a line of at most 200 characters, as "Sleep"',
         str,
         "The line that your scripts print before they sleep by plan.",
-        '"Sleep"',
+        'hold_marker = "Sleep"',
     ),
+    "resource_group": Row(
+        _name, 'a name, as "rg-images"', str, "Where templates are looked for.", 'resource_group = "rg-images"'
+    ),
+    "subscription": Row(
+        _name,
+        'an id or a name, as "Images"',
+        str,
+        "Where templates are looked for; unset takes az's default.",
+        'subscription = "Images"',
+    ),
+    "cloud": Row(
+        _cloud, ", ".join(CLOUD_NAMES), str, "Which Azure; unset takes az's, else public.", 'cloud = "public"'
+    ),
+    "auth": Row(_auth, ", ".join(AUTH), str, "How to sign in.", 'auth = "auto"'),
     "keys": Row(
         _keys,
         'a table of binding ids and keys, as "log.follow" = "F,f"',
         _toml_from_text,
         "Other keys, by the id of the binding; `?` on the screen names them.",
-        '{ "log.follow" = "F,f" }',
+        '[keys]\n"log.follow" = "F,f"',
+    ),
+    "webhook": Row(
+        _webhook,
+        f"url (https), form ({', '.join(FORMS)}), on (a list of {', '.join(CALLS)})",
+        _toml_from_text,
+        "Where alerts, holds and the end of a build are posted, each once and without what looks like a secret.",
+        '[webhook]\nurl = "https://example.com/hook"\nform = "teams"\non = ["error", "hold", "end"]',
+        lambda value: value and {**value, "url": f"https://{urlsplit(value['url']).hostname}/[hidden]"},
     ),
 }
 
@@ -261,19 +347,16 @@ def _checked(row: Row, value: object, where: str, base: Path) -> object:
     try:
         return row.check(value, base)
     except _Wrong:
-        raise ConfigError(f"{where} cannot be {clean(repr(value), 80)}; allowed is {row.allowed}") from None
+        said = clean(repr(value), 80) if row.shown is None else "what it is"
+        raise ConfigError(f"{where} cannot be {said}; allowed is {row.allowed}") from None
 
 
 def written_out(path: Path) -> str:
     """The text of a first file: every setting with what it is for and what is allowed, all of them commented out."""
-    scalars = [(key, row) for key, row in ROWS.items() if not row.example.startswith("{")]
-    tables = [(key, row) for key, row in ROWS.items() if row.example.startswith("{")]
     parts = [f"# Settings of aibtui, as they are without this file. Take away a # to change one.\n# {path}\n"]
-    for key, row in scalars:
-        parts.append(f"# {row.says} Allowed: {row.allowed}. Variable: {variable(key)}\n# {key} = {row.example}\n")
-    for key, row in tables:
-        entries = row.example.strip("{} ").replace(", ", "\n# ")
-        parts.append(f"# {row.says} Allowed: {row.allowed}. Variable: {variable(key)}\n# [{key}]\n# {entries}\n")
+    for key, row in sorted(ROWS.items(), key=lambda item: item[1].example.startswith("[")):  # tables come last
+        lines = [row.says, f"Allowed: {row.allowed}. Variable: {variable(key)}", *row.example.splitlines()]
+        parts.append("".join(f"# {line}\n" for line in lines))
     return "\n".join(parts)
 
 

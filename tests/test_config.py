@@ -76,6 +76,10 @@ def test_an_option_beats_a_variable_beats_the_file(tmp_path: Path) -> None:
         ('[keys]\nx = ""', "keys", "a table of binding ids and keys"),
         ('rules = "x.toml"', "rules", "a list of paths"),
         ('on_hold = "call"', "on_hold", "notify, grab or ignore"),
+        ('webhook = "https://example.com"', "webhook", "url (https)"),
+        ('webhook = { url = "http://example.com/x" }', "webhook", "url (https)"),
+        ('webhook = { url = "https://a@example.com/x" }', "webhook", "url (https)"),
+        ('webhook = { url = "https://example.com/x", on = ["noise"] }', "webhook", "on (a list of error"),
         ('hold_marker = " "', "hold_marker", "a line of at most 200 characters"),
         ("theme = x\n", "not TOML", "line 1"),
     ],
@@ -89,6 +93,10 @@ def test_what_is_wrong_is_named_with_file_key_and_what_is_allowed(
     assert key in said
     assert allowed in said
     assert "\n" not in said
+
+
+def test_the_address_of_a_webhook_is_not_repeated(tmp_path: Path) -> None:
+    assert "s3cret" not in refused(written(tmp_path, 'webhook = { url = "http://example.com/s3cret" }'))
 
 
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
@@ -124,7 +132,7 @@ def test_the_first_file_changes_nothing_and_each_line_of_it_can_be_used(tmp_path
     text = written_out(tmp_path / "config.toml")
     assert all(setting.origin == "default" for setting in settings_of(load(written(tmp_path, text))).values())
     shown = [line.removeprefix("# ") for line in text.splitlines()]
-    used = "\n".join(line for line in shown if " = " in line and ": " not in line or line.startswith("["))
+    used = "\n".join(line for line in shown if (" = " in line and ": " not in line) or line.startswith("["))
     origins = {setting.origin for setting in settings_of(load(written(tmp_path, used))).values()}
     assert origins == {str(tmp_path / "config.toml")}
     assert all(variable(key) in text for key in ROWS)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aibtui.cli.watching import Limits
     from aibtui.config import Config
     from aibtui.core.updates import Update
+    from aibtui.outputs.webhook import Webhook
     from aibtui.session import Clock, Watch
     from aibtui.tui.app import WatchApp
 
@@ -101,6 +102,7 @@ class Shown:
     title: str
     target: str
     grabs: Grabs | None = None
+    webhook: Webhook | None = None
 
 
 async def on_screen(
@@ -124,6 +126,8 @@ async def on_screen(
                 yield update
                 if grabs := shown[place].grabs:
                     grabs.see(update)
+                if webhook := shown[place].webhook:
+                    webhook.see(shown[place].target, update)
                 reached[place] = limits.code(update, first_at)
                 if reached[place] is not None:
                     app.exit()
@@ -139,9 +143,14 @@ async def on_screen(
     def say_grab(text: str) -> None:
         app.notify(clean(text, None), title="Grab", markup=False, timeout=_NOTICE_SECONDS)
 
+    def say_webhook(text: str) -> None:
+        app.notify(clean(text, None), title="Webhook", markup=False, timeout=_NOTICE_SECONDS)
+
     for one in shown:
         if one.grabs is not None:
             one.grabs.say = say_grab
+        if one.webhook is not None:
+            one.webhook.say = say_webhook
 
     with suppress(asyncio.CancelledError):
         async with reloading(say):

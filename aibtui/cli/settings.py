@@ -32,13 +32,14 @@ def show(assignments: tuple[str, ...], output: str) -> None:
 
     config = settings({}, assignments)
     found = {key: getattr(config, key) for key in ROWS}
+    values = {key: row.shown(found[key].value) if row.shown else found[key].value for key, row in ROWS.items()}
     if output == "json":
-        rows = {key: {"value": _plain(found[key].value), "origin": found[key].origin} for key in ROWS}
+        rows = {key: {"value": _plain(values[key]), "origin": found[key].origin} for key in ROWS}
         click.echo(json.dumps({"file": str(config.path), "settings": rows}, indent=2))
         return
     there = "" if config.path.exists() else " (not there; `aibtui config init` writes one)"
     click.echo(f"file  {clean(str(config.path))}{there}")
-    cells = [(key, clean(_text(found[key].value)), clean(found[key].origin)) for key in ROWS]
+    cells = [(key, clean(_text(values[key])), clean(found[key].origin)) for key in ROWS]
     widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
     for key, value, origin in cells:
         click.echo(f"{key:<{widths[0]}}  {value:<{widths[1]}}  {origin}")

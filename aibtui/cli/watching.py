@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aibtui.core.forecast import Baseline
     from aibtui.core.polls import Status
     from aibtui.core.updates import Update
+    from aibtui.outputs.webhook import Webhook
     from aibtui.recording import Recordings, Run
     from aibtui.session import Clock
     from aibtui.sources import Source
@@ -111,6 +112,8 @@ async def follow_all(
     """Watch all to the end, drawn as `output` says; the worst exit code."""
     from aibtui.session import SystemClock, Watch, worst
 
+    screen = screen or ScreenOptions()
+    webhook = _webhook(screen) if clock is None else None  # what is made up or long over calls nobody
     clock = clock or SystemClock()
     titles = _titles([job.target for job in jobs])
     async with AsyncExitStack() as stack:
@@ -120,12 +123,11 @@ async def follow_all(
             )
             for job in jobs
         ]
-        screen = screen or ScreenOptions()
         on_hold = screen.config.on_hold.value == "grab"
         shown = []
         for watch, title, job in zip(watches, titles, jobs, strict=True):
             grabs = Grabs(job.place, job.recordings, rules.current, watch, clock, on_hold=on_hold)
-            shown.append(Shown(watch, title, job.target, grabs))
+            shown.append(Shown(watch, title, job.target, grabs, webhook))
         if _front_end(output) == "tui":
             ends = await on_screen(shown, limits, clock, screen, rules.reloading)
         else:
@@ -135,6 +137,9 @@ async def follow_all(
             if one.grabs is not None:
                 one.grabs.say = _narrate
                 await one.grabs.finish(wait=ended)
+        if webhook is not None:
+            webhook.say = _narrate
+            await webhook.finish()
         for job, watch, (_, ended) in zip(jobs, watches, ends, strict=True):
             keep_report(watch, job.target)
             if not ended:
@@ -223,6 +228,8 @@ async def _as_lines(build: Shown, output: str, limits: Limits, stream: TextIO | 
             shown.update(update)
             if build.grabs is not None:
                 build.grabs.see(update)
+            if build.webhook is not None:
+                build.webhook.see(target, update)
             code = limits.code(update, first_at)
             if code is not None:
                 break
@@ -233,6 +240,16 @@ async def _as_lines(build: Shown, output: str, limits: Limits, stream: TextIO | 
         code = exit_code(last.build) if last else ExitCode.UNKNOWN
     shown.close(code)
     return code, ended
+
+
+def _webhook(screen: ScreenOptions) -> Webhook | None:
+    """The one of the settings."""
+    chosen: Mapping[str, Any] = screen.config.webhook.value
+    if not chosen:
+        return None
+    from aibtui.outputs.webhook import Webhook
+
+    return Webhook(chosen["url"], chosen["form"], chosen["on"], _narrate)
 
 
 def _narrate(text: str) -> None:
