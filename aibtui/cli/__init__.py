@@ -15,6 +15,7 @@ import click
 from aibtui import __version__
 from aibtui.cli.access import AzureOptions, azure_options
 from aibtui.cli.explaining import explain
+from aibtui.cli.exporting import export
 from aibtui.cli.grabbing import grab
 from aibtui.cli.holding import hold_options
 from aibtui.cli.onscreen import ScreenOptions, screen_options
@@ -226,6 +227,7 @@ main.add_command(runs)
 main.add_command(replay)
 main.add_command(rules_group)
 main.add_command(config_group)
+main.add_command(export)
 
 
 def _scenario(name: str) -> Scenario:

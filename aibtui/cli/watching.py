@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
+from aibtui.cli.exporting import export_at_the_end
 from aibtui.cli.holding import Grabs
 from aibtui.cli.keeping import earlier_reports, keep_report, make_room
 from aibtui.cli.onscreen import ScreenOptions, Shown, on_screen
@@ -113,7 +114,8 @@ async def follow_all(
     from aibtui.session import SystemClock, Watch, worst
 
     screen = screen or ScreenOptions()
-    webhook = _webhook(screen) if clock is None else None  # what is made up or long over calls nobody
+    live = clock is None  # what is made up, or played again, is told to nobody else
+    webhook = _webhook(screen) if live else None
     clock = clock or SystemClock()
     titles = _titles([job.target for job in jobs])
     async with AsyncExitStack() as stack:
@@ -142,6 +144,8 @@ async def follow_all(
             await webhook.finish()
         for job, watch, (_, ended) in zip(jobs, watches, ends, strict=True):
             keep_report(watch, job.target)
+            if ended and live and watch.last is not None:
+                await export_at_the_end(watch.last, watch.run.id, _narrate)
             if not ended:
                 from aibtui.wording import come_back
 
