@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aibtui import __version__
+from aibtui.cli import completing
 from aibtui.cli.access import AzureOptions, azure_options
 from aibtui.cli.explaining import explain
 from aibtui.cli.exporting import export
@@ -39,11 +41,36 @@ from aibtui.cli.watching import Job, follow, follow_all, limits_of
 if TYPE_CHECKING:
     from aibtui.emulator import Scenario
 
+_PARTS = (
+    "textual",
+    "azure-identity",
+    "azure-mgmt-imagebuilder",
+    "azure-storage-blob",
+    "azure-core",
+    "google-re2",
+    "opentelemetry-sdk",
+)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+def _say_version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Its own version, and below it those of the parts that a report of a bug needs."""
+    if not asked or context.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    click.echo(f"aibtui {__version__}")
+    click.echo(f"python {platform.python_version()} on {platform.platform()}")
+    for part in _PARTS:
+        with suppress(PackageNotFoundError):
+            click.echo(f"{part} {version(part)}")
+    context.exit()
+
+
 @click.group(context_settings=_CONTEXT)
-@click.version_option(__version__, prog_name="aibtui")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="Show the versions."
+)
 def main() -> None:
     """Watch a build of Azure VM Image Builder live: where it is, whether it is healthy, what to do.
 
@@ -58,7 +85,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("templates", metavar="[TEMPLATE]...", nargs=-1)
+@click.argument("templates", metavar="[TEMPLATE]...", nargs=-1, shell_complete=completing.templates)
 @click.option("--file", "log_file", type=click.Path(path_type=Path), help="Follow a local customization.log instead.")
 @output_option
 @click.option("--wait", is_flag=True, help="If the last run is over, wait for the next one.")
@@ -123,7 +150,7 @@ def watch(
 
 
 @main.command()
-@click.argument("scenario", required=False, default="windows")
+@click.argument("scenario", required=False, default="windows", shell_complete=completing.scenarios)
 @click.option("--speed", type=Speed(), default="60", show_default=True, help="Times real time, or max.")
 @click.option("--list", "show_list", is_flag=True, help="Name the scenarios.")
 @output_option
@@ -182,7 +209,7 @@ def demo(
 
 
 @main.command()
-@click.argument("scenario", required=False, default="windows")
+@click.argument("scenario", required=False, default="windows", shell_complete=completing.scenarios)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -227,6 +254,7 @@ main.add_command(runs)
 main.add_command(replay)
 main.add_command(rules_group)
 main.add_command(config_group)
+main.add_command(completing.completion)
 main.add_command(export)
 
 
