@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from aibtui.core.rulebook import parse_duration
 from aibtui.safetext import clean
 
 T = TypeVar("T")
@@ -29,7 +32,10 @@ _DEFAULT: Final = "default"
 _YES: Final = ("1", "true", "yes", "on")
 _NO: Final = ("0", "false", "no", "off")
 _LONGEST_THEME: Final = 100
+_OWN: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
 _LONGEST_MARKER: Final = 200
+_AGE: Final = re.compile(r"(\d{1,4})([hdw])")
+_SIZE: Final = re.compile(r"(\d{1,6}) ?([kKMGT])(i?)B")
 _LONGEST_NAME: Final = 90
 
 
@@ -51,7 +57,8 @@ class Config:
 
     `keys` maps the id of a binding to keys, as Textual writes them (`log.follow` to `F,f`); `rules` are rule files.
     `hold_marker` is the line that scripts print before they sleep by plan, `on_hold` what a watch does then. `webhook`
-    is empty, or has `url`, `form` (one of `FORMS`) and `on` (a tuple of `CALLS`).
+    is empty, or has `url`, `form` (one of `FORMS`) and `on` (a tuple of `CALLS`). `keep_age` and `keep_size` are what
+    recordings may have, as written; `keep` has them as values.
     """
 
     path: Path
@@ -65,10 +72,18 @@ class Config:
     on_hold: Setting[str] = Setting("notify")
     hold_marker: Setting[str] = Setting("Sleep")
     webhook: Setting[Mapping[str, object]] = Setting({})
+    thresholds: Setting[Mapping[str, timedelta]] = Setting({})
     resource_group: Setting[str | None] = Setting(None)
     subscription: Setting[str | None] = Setting(None)
     cloud: Setting[str | None] = Setting(None)
     auth: Setting[str] = Setting("auto")
+    keep_age: Setting[str] = Setting("90d")
+    keep_size: Setting[str] = Setting("2GiB")
+
+    @property
+    def keep(self) -> tuple[timedelta, int]:
+        """How old a recording may become, and how many bytes all of them together may take."""
+        return _age(self.keep_age.value), _size(self.keep_size.value)
 
 
 class _Wrong(Exception):
@@ -214,6 +229,46 @@ def _paths(value: object, base: Path) -> tuple[Path, ...]:
     return tuple(base / Path(path).expanduser() for path in value)
 
 
+def _age(value: object) -> timedelta:
+    """`90d`, `12h`, `8w`; `forever` is longer than any machine lives."""
+    if value == "forever":
+        return timedelta(days=365_000)
+    match = _AGE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise _Wrong
+    return timedelta(**{{"h": "hours", "d": "days", "w": "weeks"}[match[2]]: int(match[1])})
+
+
+def _size(value: object) -> int:
+    """`2GiB`, `500 MB`; `unlimited` is more than any disk has."""
+    if value == "unlimited":
+        return 1 << 62
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise _Wrong
+    power = "kmgt".index(match[2].lower()) + 1
+    return int(match[1]) << 10 * power if match[3] else int(match[1]) * int(10 ** (3 * power))
+
+
+def _keep_age(value: object, base: Path) -> str:
+    _age(value)
+    return str(value)
+
+
+def _keep_size(value: object, base: Path) -> str:
+    _size(value)
+    return str(value)
+
+
+def _thresholds(value: object, base: Path) -> dict[str, timedelta]:
+    if not isinstance(value, Mapping):
+        raise _Wrong
+    try:
+        return {str(rule): parse_duration(time) for rule, time in value.items()}
+    except (TypeError, ValueError):
+        raise _Wrong from None
+
+
 def _webhook(value: object, base: Path) -> dict[str, object]:
     if not isinstance(value, Mapping) or set(value) - {"url", "form", "on"}:
         raise _Wrong
@@ -325,12 +380,33 @@ ROWS: Final[Mapping[str, Row]] = {
         _cloud, ", ".join(CLOUD_NAMES), str, "Which Azure; unset takes az's, else public.", 'cloud = "public"'
     ),
     "auth": Row(_auth, ", ".join(AUTH), str, "How to sign in.", 'auth = "auto"'),
+    "keep_age": Row(
+        _keep_age,
+        'hours, days or weeks, as "90d", or "forever"',
+        str,
+        "How old a recording may become before it makes room for new ones.",
+        'keep_age = "90d"',
+    ),
+    "keep_size": Row(
+        _keep_size,
+        'kB, MB, GB, KiB, MiB or GiB, as "2GiB", or "unlimited"',
+        str,
+        "How much all recordings together may take before the oldest go.",
+        'keep_size = "2GiB"',
+    ),
     "keys": Row(
         _keys,
         'a table of binding ids and keys, as "log.follow" = "F,f"',
         _toml_from_text,
         "Other keys, by the id of the binding; `?` on the screen names them.",
         '[keys]\n"log.follow" = "F,f"',
+    ),
+    "thresholds": Row(
+        _thresholds,
+        'a table of rule ids and times, as step-silent = "45m"',
+        _toml_from_text,
+        "From when on a rule speaks that waits for a time; `aibtui rules list` names the rules.",
+        '[thresholds]\nstep-silent = "45m"',
     ),
     "webhook": Row(
         _webhook,
@@ -372,6 +448,7 @@ def remember_theme(state_dir: Path, name: str) -> None:
     """Keep it for the next time; where the disk refuses, it is not kept."""
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (state_dir / "theme").write_text(name, encoding="utf-8")
+        with os.fdopen(os.open(state_dir / "theme", _OWN, 0o600), "w", encoding="utf-8") as file:
+            file.write(name)
     except OSError:
         return

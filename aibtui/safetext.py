@@ -83,17 +83,21 @@ def safe_name(text: str) -> str:
     return name or "unnamed"
 
 
-_AZURE_COMMAND = re.compile(r"(?i)#(?=#(?:vso)?\[)")
-_GITHUB_COMMAND = re.compile(r"(?m)^([^\S\n]*):(?=:)")
+# The runners compare by culture, which passes over characters that carry no weight (a variation selector, a soft
+# hyphen), so whatever is not ASCII counts as part of a mark; so do the wide and small forms of its characters.
+_AZURE_COMMAND = re.compile(r"(?i)([#\uff03\ufe5f])(?=[^\x00-\x7f]*?[#\uff03\ufe5f](?:[^\x00-\x7f]|v|\[))")
+_GITHUB_COMMAND = re.compile(r"(?m)^([^\x21-\x7e\n]*[:\uff1a\ufe55\ufe13])(?=[^\x00-\x7f]*[:\uff1a\ufe55\ufe13])")
 
 
 def neutralise_ci(text: SafeText) -> SafeText:
     """`text` without commands that a build runner would obey: `##vso[`, `##[` and a leading `::` get a blank inside.
 
-    Azure's agent looks for its mark anywhere in a line; GitHub's runner trims the line before it looks for `::`, and
-    still knows `##[` anywhere.
+    Azure's agent looks for its mark anywhere in a line, and warns of `##vso` alone; GitHub's runner trims the line
+    before it looks for `::`, and still knows `##[` anywhere.
     """
-    return SafeText(_GITHUB_COMMAND.sub(r"\1: ", _AZURE_COMMAND.sub("# ", text)))
+    if not text.isascii() or "#" in text or ":" in text:
+        return SafeText(_GITHUB_COMMAND.sub(r"\1 ", _AZURE_COMMAND.sub(r"\1 ", text)))
+    return text
 
 
 @dataclass(frozen=True, slots=True)

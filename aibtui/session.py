@@ -19,6 +19,7 @@ from aibtui.sources import Source
 
 LONGEST_PAUSE = timedelta(seconds=30)
 _SAME_START = timedelta(seconds=1)
+_NAP = 2.0  # seconds between two looks at the clock
 
 
 class Clock(Protocol):
@@ -32,13 +33,17 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock. After a laptop has slept, a sleep ends at once: the event loop's time stood still."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     async def sleep(self, duration: timedelta) -> None:
-        await asyncio.sleep(duration.total_seconds())
+        loop = asyncio.get_running_loop()
+        wakes_at, ends = self.now() + duration, loop.time() + duration.total_seconds()
+        await asyncio.sleep(max(0.0, min(duration.total_seconds(), _NAP)))
+        while (left := min((wakes_at - self.now()).total_seconds(), ends - loop.time())) > 0:
+            await asyncio.sleep(min(left, _NAP))
 
 
 class Monitor(Protocol):
@@ -99,6 +104,10 @@ class Watch:
                 return
             await self._clock.sleep(min(poll.pause, self._longest_pause))
 
+    def expect(self, baseline: Baseline) -> None:
+        """Compare with these earlier runs from the next look on: more of them are known now."""
+        self._monitor.expect(baseline)
+
     async def close(self) -> None:
         """Let go of the source and the recordings; nothing is waited for."""
         try:
@@ -127,11 +136,15 @@ class Watch:
         self._monitor.retell()
 
     def _record(self, poll: Poll) -> Poll:
-        """Keep the look on disk; the look as it is shown, with a word where that is not so."""
+        """Keep the look on disk; the look as it is shown, its logs as one, with a word where it is not kept."""
+        refusal: OSError | None = None
         try:
             self.run.append(poll)
         except OSError as error:
-            reason = error.strerror or str(error)
+            refusal = error
+        poll = self.run.told or poll
+        if refusal is not None:
+            reason = refusal.strerror or str(refusal)
             text = f"The log cannot be written to {self.run.path}: {reason}. What is new is held in memory."
             return _with_trouble(poll, text, "Make room there, or move the recordings with AIBTUI_STATE_DIR.")
         if self.run.note and self._announced is not self.run:

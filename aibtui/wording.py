@@ -1,4 +1,4 @@
-"""One vocabulary for every front end: glyphs, durations, names, and a sentence for whatever may be said of a build.
+"""One vocabulary for every front end: glyphs, durations, names, and a sentence for how a build stands.
 
 Values come in, text goes out, already safe to draw; nothing here knows a terminal, a widget or a clock.
 """
@@ -7,31 +7,15 @@ from __future__ import annotations
 
 import shlex
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import assert_never
 
 from aibtui.core.build import Build, Outcome, Phase, PhaseName, State, Step
-from aibtui.core.forecast import Forecast
 from aibtui.core.hold_calls import HoldCall
 from aibtui.core.updates import (
     Alert,
-    AlertClosed,
-    AlertOpened,
-    AlertUpdated,
-    Change,
-    ForecastChanged,
     Hold,
-    HoldBegan,
-    HoldEnded,
-    LogReplaced,
-    PhaseChanged,
     PlannedHold,
-    RunStateChanged,
     Severity,
-    StepBegan,
-    StepEnded,
-    StepMoved,
     Transport,
-    TransportChanged,
     TransportState,
     Update,
 )
@@ -125,7 +109,7 @@ EXIT_CODES = {
     130: "interrupted; the build goes on",
 }
 
-_SUB_STATES = {
+SUB_STATES = {
     "Queued": "is queued",
     "Building": "is building",
     "Customizing": "is customizing",
@@ -189,6 +173,11 @@ def clock(at: datetime, zone: tzinfo | None = None) -> str:
     return at.astimezone(zone).strftime("%H:%M:%S")
 
 
+def capital(text: str) -> str:
+    """The same words at the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def zone_name(at: datetime, zone: tzinfo | None = None) -> SafeText:
     """What `clock` counts in at that moment: `UTC`, `CET`, `UTC+02:00`."""
     return clean(at.astimezone(zone).tzname() or "local")
@@ -235,51 +224,15 @@ def _place(step: Step, steps: int) -> str:
     return f"{step.index} of {steps}" if steps >= step.index else f"{step.index}"
 
 
+def with_exit_code(step: Step) -> str:
+    """How a failed step goes on in a sentence: `, with exit code 1`; nothing where there is none."""
+    return f", with exit code {step.exit_code}" if step.state == "failed" and step.exit_code is not None else ""
+
+
 def elapsed(part: Step | Phase, now: datetime | None = None) -> timedelta | None:
     """How long it took, or has taken until `now`; None before it began and where its end is unknown."""
     until = part.ended_at or (now if part.state == "running" else None)
     return max(until - part.started_at, timedelta()) if until and part.started_at else None
-
-
-def sentence(change: Change, build: Build) -> SafeText:
-    """What a change says to a person. `build` is the one after it."""
-    match change:
-        case RunStateChanged():
-            return clean(_run_state_sentence(change))
-        case PhaseChanged(phase=phase):
-            return clean(f"Phase {phase.name} {_ending(phase)}")
-        case StepBegan(step=step):
-            return clean(f"{_capital(step_phrase(step, len(build.steps)))}, began")
-        case StepMoved(step=step):
-            return clean(f"{_capital(step_phrase(step, len(build.steps)))}: {step.activity or 'goes on'}")
-        case StepEnded(step=step):
-            return clean(f"{_capital(step_phrase(step, len(build.steps)))}, {_ending(step)}{_exit_code(step)}")
-        case AlertOpened(alert=alert):
-            return alert_line(alert)
-        case AlertUpdated(alert=alert):
-            return clean(f"{alert_line(alert)}, seen {count(alert.count, 'time')}")
-        case AlertClosed(alert=alert):
-            return clean(f"Over: {alert.title} ({alert.rule})")
-        case TransportChanged(transport=transport):
-            return transport_sentence(transport)
-        case LogReplaced(generation=generation):
-            return SafeText(f"The log was replaced by another one; it is read anew (generation {generation})")
-        case ForecastChanged(forecast=told):
-            return forecast_sentence(told)
-        case HoldBegan(hold=hold):
-            return hold_sentence(hold)
-        case HoldEnded(at=at, hold=hold):
-            return clean(f"The hold in step {hold.step} is over after {duration(at - hold.began_at)}")
-    assert_never(change)
-
-
-def forecast_sentence(told: Forecast) -> SafeText:
-    """When the build ends: `Ends about 16:04:12 UTC, between 15:58:00 and 16:11:00, by 4 runs`."""
-    between = f"between {clock(told.low, UTC)} and {clock(told.high, UTC)}"
-    said = f"Ends about {clock(told.ends_at, UTC)} UTC, {between}, by {count(told.n, 'earlier run')}"
-    if told.new_steps:
-        said += f"; new in this run: step {', '.join(str(index) for index in told.new_steps)}"
-    return clean(said)
 
 
 def hold_sentence(hold: Hold, zone: tzinfo | None = UTC) -> SafeText:
@@ -382,49 +335,51 @@ def now_sentence(update: Update) -> SafeText:
     return clean(", ".join(doing))
 
 
+def share(value: float) -> str:
+    """`63 %`; what is not certain is never 0 or 100."""
+    return "below 1 %" if value < 0.005 else "above 99 %" if value > 0.995 else f"{value:.0%}".replace("%", " %")
+
+
+def timeout_facts(update: Update, now: datetime, zone: tzinfo | None = UTC) -> dict[str, str]:
+    """What is known of the build's own time-out, by what it tells; empty where the time-out is not known.
+
+    The chance is known from three earlier runs on, what is needed from one on.
+    """
+    build, told = update.build, update.forecast
+    started, limit = build.run_started_at, build.timeout
+    if started is None or not limit:
+        return {}
+    ended = (build.status.ended_at if build.status else None) or build.ended_at or now
+    used = max((now if build.outcome == "running" else ended) - started, timedelta())
+    facts = {"used": f"{duration(used)} of {duration(limit)} ({100 * (used / limit):.0f} %)"}
+    if build.outcome == "running":
+        at = started + limit
+        facts["left"] = f"{duration(limit - used)}, until {clock(at, zone)} {zone_name(at, zone)}"
+    if told is None or told.timeout_at is None:
+        return facts
+    facts["needed"] = f"{duration(told.ends_at - now)}, by {count(told.n, 'earlier run')}"
+    chance = told.timeout_chance
+    facts["chance to hit it"] = share(chance) if chance is not None else "known from three earlier runs on"
+    step = next((step for step in build.steps if step.index == told.timeout_step), None)
+    if step is not None:
+        facts["running then"] = step_phrase(step, len(build.steps))
+    if told.advised is not None:
+        facts["next time"] = f"buildTimeoutInMinutes {told.advised // timedelta(minutes=1)} leaves room"
+    return facts
+
+
 def come_back(*words: str) -> SafeText:
     """The command that shows the same thing again: `aibtui` and its words, quoted for a shell."""
     return clean(shlex.join(["aibtui", *words]), limit=None)
-
-
-def _run_state_sentence(change: RunStateChanged) -> str:
-    if change.run_state is None:
-        return "The template has no run yet"
-    if change.run_state == "Running" and change.sub_state:
-        said = f"The service {_SUB_STATES.get(change.sub_state, f'says {change.sub_state}')}"
-    else:
-        said = f"The service says {change.run_state}" + (f", {change.sub_state}" if change.sub_state else "")
-    return f"{said}: {change.message}" if change.message else said
-
-
-_ENDINGS: dict[State, str] = {
-    "planned": "is planned",
-    "running": "began",
-    "done": "done",
-    "failed": "failed",
-    "stopped": "stopped",
-    "skipped": "skipped",
-}
-
-
-def _ending(part: Step | Phase) -> str:
-    said = _ENDINGS[part.state]
-    if part.state in ("done", "failed", "stopped") and (took := elapsed(part)) is not None:
-        said += f" after {duration(took)}"
-    return said
 
 
 def _place_of_ending(build: Build) -> str:
     """The step, else the phase, that failed, was stopped, or runs."""
     ends = ("failed", "stopped", "running")
     if step := next((step for step in build.steps if step.state in ends), None):
-        return f" in {step_phrase(step, len(build.steps))}{_exit_code(step)}"
+        return f" in {step_phrase(step, len(build.steps))}{with_exit_code(step)}"
     phase = next((phase for phase in build.phases if phase.state in ends), None)
     return f" in phase {phase.name}" if phase else ""
-
-
-def _exit_code(step: Step) -> str:
-    return f", with exit code {step.exit_code}" if step.state == "failed" and step.exit_code is not None else ""
 
 
 def _service_now(build: Build) -> str:
@@ -432,9 +387,5 @@ def _service_now(build: Build) -> str:
     if status is None or status.run_state is None:
         return "still waiting for the run"
     if status.run_state == "Running" and status.sub_state:
-        return f"the service {_SUB_STATES.get(status.sub_state, f'says {status.sub_state}')}"
+        return f"the service {SUB_STATES.get(status.sub_state, f'says {status.sub_state}')}"
     return f"the service says {status.run_state}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -103,6 +103,7 @@ def test_rules_are_tried_on_logs(tmp_path: Path) -> None:
     name, alert, nothing = tried.stdout.splitlines()
     assert (name, nothing) == ("bad.log", "good.log: nothing")
     assert alert.split()[1:5] == ["line", str(line), "error", "own-tool-missing:"]
+    assert alert.endswith(" before the end")
     assert tried.exit_code == 0
 
 

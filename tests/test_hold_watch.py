@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from aibtui.recording import Recordings
 from aibtui.session import Watch
 from aibtui.sources.arm import Access
 from aibtui.sources.azure import AzureSource
+from aibtui.sources.file import FileSource
 from aibtui.sources.target import Target
+from tests.core.logs import Log
 from tests.test_cli import aibtui, clear, events
 
 PACE = timedelta(seconds=15)
@@ -118,3 +121,27 @@ async def test_what_cannot_be_collected_is_told_and_ends_nothing(tmp_path: Path)
     assert "broke off" in said[1]
     said, _ = await collected(tmp_path / "again", reachable=False)
     assert said[1].startswith("Nothing was grabbed")
+
+
+async def test_of_a_local_log_the_log_itself_is_collected(tmp_path: Path) -> None:
+    log, out = tmp_path / "image" / "customization.log", tmp_path / "out"
+    log.parent.mkdir()
+    written = Log().prepare("file", "powershell", "powershell").hidden_upload()
+    log.write_bytes(written.powershell(dump=("Write-Host 'Sleep'; Start-Sleep -Seconds 1200",)).out("Sleep").data)
+    kept, clock = Recordings.temporary(), ScenarioClock(None, written.at)
+    said: list[str] = []
+    rules = LiveRules(())
+    async with Watch(FileSource(log), rules.monitor, kept, clock) as watch:
+        grabs = Grabs(None, kept, rules.current, watch, clock, on_hold=True, parent=out, file=log)
+        grabs.say = said.append
+        async for update in watch.updates():
+            grabs.see(update)
+            if update.hold:
+                break
+        await grabs.finish(wait=True)
+    (archive,) = out.glob("*.zip")
+    assert str(archive) in said[-1]
+    assert (archive.with_suffix("") / "raw" / "customization.log").read_bytes() == log.read_bytes()
+    with zipfile.ZipFile(archive) as packed:
+        names = {Path(name).name for name in packed.namelist()}
+    assert {"customization.log", "report.json", "report.txt", "manifest.json"} <= names

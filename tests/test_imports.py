@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import runpy, sys
-heavy = {"textual", "rich", "azure", "msal", "aiohttp", "watchfiles"}
+heavy = {"textual", "rich", "azure", "msal", "aiohttp", "watchfiles", "jinja2"}
 sys.argv = ["aibtui", *sys.argv[1:]]
 try:
     runpy.run_module("aibtui", run_name="__main__")

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,15 +29,17 @@ Run = Callable[..., Result]
 
 
 @contextmanager
-def served(**options: Any) -> Iterator[Emulator]:
+def served(
+    scenario: str = "script-failed", before: Sequence[str] = ("windows", "sysprep-loop"), **options: Any
+) -> Iterator[Emulator]:
     """An emulator in a thread of its own, three hours after the last run's start; two older runs lie beside it."""
     started, ready = threading.Event(), asyncio.Event()
     held: list[tuple[Emulator, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
-        earlier = [load_scenario("windows"), load_scenario("sysprep-loop")]
+        earlier = [load_scenario(name) for name in before]
         clock = ScenarioClock(None, START)
-        async with Emulator(load_scenario("script-failed"), clock, earlier_runs=earlier, **options) as emulator:
+        async with Emulator(load_scenario(scenario), clock, earlier_runs=earlier, **options) as emulator:
             await clock.sleep(timedelta(hours=3))
             held.append((emulator, asyncio.get_running_loop()))
             started.set()
@@ -86,9 +88,9 @@ def test_a_template_is_explained_without_anyone_having_watched(typed: Run, tmp_p
     assert (told.exit_code, report["outcome"], report["bytes"]) == (0, "failed", len(log))
     assert report["run"]["run_state"] == "Failed"
     assert "Failed" in again.stdout.splitlines()[0]
-    assert len(fetched) == 1
-    (kept,) = LogCache(tmp_path).reports()
-    assert (kept["outcome"], kept["source"]) == ("failed", server.template_id)
+    assert len({each.path for each in fetched}) == len(fetched) == 3  # its own log, and the older ones to compare with
+    kept = {report["outcome"]: report["source"] for report in LogCache(tmp_path).reports()}
+    assert kept == dict.fromkeys(("failed", "succeeded", "stopped"), server.template_id)
 
 
 def test_the_run_before_is_explained_too(typed: Run) -> None:
@@ -97,6 +99,26 @@ def test_the_run_before_is_explained_too(typed: Run) -> None:
         text = typed("report", server.template, *where(server), "--previous")
     assert json.loads(told.stdout)["outcome"] == "stopped"
     assert (text.exit_code, text.stdout.splitlines()[0][:7]) == (0, "Stopped")
+
+
+def test_a_run_is_put_beside_the_last_good_one_that_still_lies_on_azure(typed: Run) -> None:
+    with served("windows", ("windows", "sysprep-loop")) as server:
+        words = [server.template, *where(server)]
+        text = typed("explain", *words)
+        told = json.loads(typed("report", *words, "--output", "json").stdout)
+        page = typed("report", *words, "--output", "markdown")
+        previous = typed("explain", *words, "--previous", "--output", "json")
+        asked = [each for each in server.requests if each.path.endswith(".log")]
+        named = typed("report", *words, "--against", "win11-nothing")
+    assert "Against win11-avd-golden, 2026-02-27T" in text.stdout
+    against = told["against"]
+    assert against["started_at"].startswith("2026-02-27")
+    assert [step["difference"] for step in against["steps"]] == ["same"] * 7
+    assert all(step["seconds"] == step["earlier_seconds"] for step in against["steps"])
+    assert "<summary>Against win11-avd-golden" in page.stdout
+    assert json.loads(previous.stdout)["outcome"] == "stopped"
+    assert len(asked) == 3  # each once
+    assert (named.exit_code, "win11-nothing" in named.stderr) == (3, True)
 
 
 def test_remote_runs_are_listed_with_date_size_and_outcome(typed: Run) -> None:
@@ -156,15 +178,18 @@ def test_a_grabbed_zip_is_explained_as_the_run_was(typed: Run, tmp_path: Path) -
     assert (bomb_refused.exit_code, "larger than any log" in bomb_refused.stderr) == (2, True)
 
 
-def test_pruning_says_what_it_removed(typed: Run, tmp_path: Path) -> None:
+def test_pruning_says_what_it_removed(typed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Recordings(tmp_path)
     run = kept.open("/t/imageTemplates/old", START - timedelta(days=400))
     kept.close()
     os.utime(run.info.path / "polls.jsonl", (0, 0))
+    monkeypatch.setenv("AIBTUI_KEEP_AGE", "forever")
+    assert typed("runs", "--prune").stdout == ""
+    monkeypatch.delenv("AIBTUI_KEEP_AGE")
     gone = typed("runs", "--prune")
     assert (gone.exit_code, run.id in gone.stdout, "age" in gone.stdout) == (0, True, True)
     nothing = typed("runs", "--prune")
-    assert (nothing.exit_code, nothing.stdout, "90 days" in nothing.stderr) == (0, "", True)
+    assert (nothing.exit_code, nothing.stdout, "keep_age (90d)" in nothing.stderr) == (0, "", True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

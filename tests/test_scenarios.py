@@ -11,7 +11,7 @@ import pytest
 from aibtui.cli.rulefiles import built_in_rules
 from aibtui.core.build import Outcome
 from aibtui.core.monitor import Monitor
-from aibtui.core.updates import Update
+from aibtui.core.updates import TransportState, Update
 from aibtui.emulator import Emulator, Generation, ScenarioClock, load_scenario, scenario_names
 from aibtui.recording import Recordings
 from aibtui.session import Watch
@@ -25,15 +25,21 @@ START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Expected:
-    """What a watch must say at its end: every alert with its severity, and the rule and a piece of the first cause."""
+    """What a watch must say at its end: every alert with its severity, and the rule and a piece of the first cause.
+
+    `states` are the status words that it must have shown on its way, `log` whether the whole log can be had.
+    """
 
     outcome: Outcome
     alerts: dict[str, str] = field(default_factory=dict)
     cause: str | None = None
     text: str = ""
     generation: Generation = "g3"
+    states: frozenset[TransportState] = frozenset()
+    log: bool = True
 
 
+LIVE: frozenset[TransportState] = frozenset({"live", "log-done"})
 EXPECTED: dict[str, Expected] = {
     "windows": Expected("succeeded"),
     "linux": Expected("succeeded"),
@@ -113,14 +119,25 @@ EXPECTED: dict[str, Expected] = {
         "g1",
     ),
     "gallery-timeout": Expected("failed", {"gallery-timeout": "error"}, "gallery-timeout", "replicated to the gallery"),
+    "stuck-canceling": Expected("canceled", {"stuck-canceling": "warning"}),
+    "no-blob-role": Expected("succeeded", states=LIVE),
+    "keys-off": Expected("succeeded", states=LIVE),
+    "firewall": Expected("succeeded", states=LIVE),
+    "blob-late": Expected("succeeded", states=LIVE),
+    "status-only": Expected("succeeded", states=frozenset({"status-only"}), log=False),
+    "validation-failed": Expected(
+        "failed", {"validation-failed": "error"}, "validation-failed", "agent.json is not there", states=LIVE
+    ),
 }
 
 
-async def watch(name: str, generation: Generation, state: Path) -> Update:
+async def watch(name: str, generation: Generation, state: Path, *, log: bool = True) -> tuple[Update, set[str]]:
+    """The last update, and every status word on the way."""
     clock = ScenarioClock(None, START)
     rules = built_in_rules()
     recordings = Recordings(state)
     last: Update | None = None
+    words: set[str] = set()
     async with Emulator(load_scenario(name), clock, generation=generation) as emulator:
         target = Target(emulator.subscription, emulator.group, emulator.template)
         access = Access({}, arm_endpoint=emulator.endpoint)
@@ -128,15 +145,17 @@ async def watch(name: str, generation: Generation, state: Path) -> Update:
         async with Watch(source, lambda: Monitor(rules), recordings, clock) as watched:
             async for update in watched.updates():
                 last = update
+                words.add(update.transport.state)
             assert last is not None
-            assert watched.run.read(0, watched.run.size) == emulator.log_bytes()
-    return last
+            assert watched.run.read(0, watched.run.size) == (emulator.log_bytes() if log else b"")
+    return last, words
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 async def test_a_scenario_is_told_right_and_raises_nothing_besides(name: str, tmp_path: Path) -> None:
     expected = EXPECTED[name]
-    update = await watch(name, expected.generation, tmp_path)
+    update, words = await watch(name, expected.generation, tmp_path, log=expected.log)
+    assert words >= expected.states
     assert update.build.outcome == expected.outcome
     assert {alert.rule: alert.severity for alert in update.alerts} == expected.alerts
     assert (update.root_cause.rule if update.root_cause else None) == expected.cause
@@ -148,7 +167,7 @@ def test_every_scenario_has_its_expectation() -> None:
 
 
 async def test_a_sysprep_that_has_exited_is_called_within_four_minutes(tmp_path: Path) -> None:
-    update = await watch("sysprep-exited", "g3", tmp_path)
+    update, _ = await watch("sysprep-exited", "g3", tmp_path)
     began = next(phase.started_at for phase in update.build.phases if phase.name == "deprovision")
     called = next(alert.at for alert in update.alerts if alert.rule == "sysprep-loop")
     assert began is not None

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from aibtui import wording
+from aibtui import news, wording
 from aibtui.core.build import Build, Outcome, Phase, PhaseName, State, Step
 from aibtui.core.polls import Status
 from aibtui.core.updates import (
@@ -156,7 +156,7 @@ def test_the_hidden_steps_are_named_by_what_they_do() -> None:
     ],
 )
 def test_every_change_has_a_sentence(change: Change, said: str) -> None:
-    assert wording.sentence(change, BUILD) == said
+    assert news.sentence(change, BUILD) == said
 
 
 @pytest.mark.parametrize(
@@ -238,10 +238,10 @@ def test_no_sentence_carries_what_a_terminal_would_obey() -> None:
     transport = Transport("blind", NOON, hostile)
     build = replace(BUILD, steps=(step,), outcome="failed", message=hostile)
     said = [
-        *(wording.sentence(change, build) for change in (StepBegan(NOON, step), StepMoved(NOON, step))),
-        *(wording.sentence(change, build) for change in (AlertOpened(NOON, alert), AlertClosed(NOON, alert))),
-        wording.sentence(RunStateChanged(NOON, hostile, hostile, hostile), build),
-        wording.sentence(TransportChanged(NOON, transport), build),
+        *(news.sentence(change, build) for change in (StepBegan(NOON, step), StepMoved(NOON, step))),
+        *(news.sentence(change, build) for change in (AlertOpened(NOON, alert), AlertClosed(NOON, alert))),
+        news.sentence(RunStateChanged(NOON, hostile, hostile, hostile), build),
+        news.sentence(TransportChanged(NOON, transport), build),
         wording.outcome_sentence(update(build)),
         wording.now_sentence(update(build, transport=transport)),
         wording.come_back("watch", hostile),

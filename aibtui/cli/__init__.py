@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import platform
 import sys
 from collections.abc import Iterable
@@ -16,16 +15,21 @@ import click
 from aibtui import __version__
 from aibtui.cli import completing
 from aibtui.cli.access import AzureOptions, azure_options
+from aibtui.cli.acting import Acts, cancel, cancel_on_option
+from aibtui.cli.acting import run as start
+from aibtui.cli.doctor import doctor
 from aibtui.cli.explaining import explain
 from aibtui.cli.exporting import export
 from aibtui.cli.grabbing import grab
 from aibtui.cli.holding import hold_options
+from aibtui.cli.later import asyncio
+from aibtui.cli.listing import Tag, TagOption, Wanted, ls, targets_of
 from aibtui.cli.onscreen import ScreenOptions, screen_options
 from aibtui.cli.options import (
+    Moment,
     Speed,
     fail_on_option,
     no_record_option,
-    or_exit,
     output_option,
     recordings,
     rules_option,
@@ -36,7 +40,7 @@ from aibtui.cli.rulebooks import rules_group
 from aibtui.cli.rulefiles import LiveRules
 from aibtui.cli.runs import replay, report, runs
 from aibtui.cli.settings import config_group
-from aibtui.cli.watching import Job, follow, follow_all, limits_of
+from aibtui.cli.watching import Job, check_names, follow_all, limits_of
 
 if TYPE_CHECKING:
     from aibtui.emulator import Scenario
@@ -50,6 +54,7 @@ _PARTS = (
     "google-re2",
     "opentelemetry-sdk",
 )
+_UNWATCHED = timedelta(seconds=15)  # the pace of looks where nobody sees the screen move
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -86,10 +91,25 @@ def main() -> None:
 
 @main.command()
 @click.argument("templates", metavar="[TEMPLATE]...", nargs=-1, shell_complete=completing.templates)
+@click.option("--all", "everything", is_flag=True, help="All that runs in the group, or in the subscription.")
+@click.option("--tag", "tags", type=TagOption(), multiple=True, help="All of it with this tag; given again, with each.")
 @click.option("--file", "log_file", type=click.Path(path_type=Path), help="Follow a local customization.log instead.")
+@click.option(
+    "--log-url",
+    metavar="SAS",
+    envvar="AIBTUI_LOG_URL",
+    show_envvar=True,
+    help="Read the log by this address of it, a SAS URL, which is kept nowhere; with or without a template.",
+)
 @output_option
 @click.option("--wait", is_flag=True, help="If the last run is over, wait for the next one.")
+@click.option(
+    "--started-at",
+    type=Moment(),
+    help="Only the run that began then; exit 3 if the template is at another. For coming back to one.",
+)
 @fail_on_option
+@cancel_on_option
 @timeout_option
 @no_record_option
 @rules_option
@@ -104,10 +124,15 @@ def main() -> None:
 @screen_options
 def watch(
     templates: tuple[str, ...],
+    everything: bool,
+    tags: tuple[Tag, ...],
     log_file: Path | None,
+    log_url: str | None,
     output: str,
     wait: bool,
+    started_at: datetime | None,
     fail_on: tuple[str, ...],
+    cancel_on: tuple[str, ...],
     timeout: timedelta | None,
     no_record: bool,
     rule_files: tuple[Path, ...],
@@ -117,20 +142,27 @@ def watch(
 ) -> None:
     """Watch the running build of TEMPLATE (a name, or a full resource id) until it ends; of several, all.
 
-    Watching never touches the build: leaving, Ctrl+C and a lost connection let it go on. A run that is over is shown,
-    and the exit code is its own; of several it is the worst.
+    Without TEMPLATE you pick from what runs. Watching never touches the build: leaving, Ctrl+C and a lost connection
+    let it go on, and only --cancel-on ends it. A run that is over is shown, and the exit code is its own; of several it
+    is the worst.
 
     \b
     aibtui watch win11-avd -g rg-images
     aibtui watch win11-avd win11-kiosk ubuntu-agent -g rg-images
+    aibtui watch --tag ring=pilot --cancel-on sysprep-loop
     aibtui watch --file customization.log
+    aibtui watch --log-url 'https://ACCOUNT.blob.core.windows.net/packerlogs/FOLDER/customization.log?sv=...&sig=...'
     """
-    if bool(templates) == (log_file is not None):
-        raise click.UsageError(
-            "Name a template or several, or a local log with --file. Example: aibtui watch win11-avd -g rg-images"
-        )
-    rules = LiveRules(rule_files or screen.config.rules.value, screen.config.hold_marker.value)
+    wanted = Wanted(templates, everything, tags, over=wait)
+    if log_file is not None and (templates or everything or tags):
+        raise click.UsageError("--file is instead of a TEMPLATE. Example: aibtui watch win11-avd -g rg-images")
+    if log_file is None and not log_url:
+        wanted.check()
+    rules = LiveRules.chosen(rule_files, screen.config)
     limits = limits_of(fail_on, timeout, rules)
+    check_names(cancel_on, rules)
+    if started_at is not None and (len(templates) != 1 or wait):
+        raise click.UsageError("--started-at goes with one template, and not with --wait.")
     if log_file is not None:
         from aibtui.sources.file import FileSource
 
@@ -138,15 +170,33 @@ def watch(
         job = Job(FileSource(path), recordings(True), str(path), ("watch", "--file", str(path)))
         run(lambda: follow_all([job], output, limits, rules, screen=screen))
     from aibtui.sources.azure import AzureSource
+    from aibtui.sources.pinned import PinnedSource
 
     pace = timedelta(seconds=poll) if poll else None
-    jobs = []
-    for target in or_exit(lambda: list(dict.fromkeys(azure.target(name) for name in templates))):
-        kept = recordings(no_record)
+    azure = azure.opened_by(log_url)
+    if log_url and (len(templates) > 1 or everything or tags):
+        raise click.UsageError("--log-url opens the log of one run: name one template with it, or none.")
+    if log_url and not templates:
+        from aibtui.sources.log_alone import LogAlone
+
         access = azure.access()
-        source = AzureSource(target, access, cursor=kept.cursor, poll=pace, wait_for_next=wait)
-        jobs.append(Job(source, kept, target.id, ("watch", target.id, *azure.words), (target, access)))
-    run(lambda: follow_all(jobs, output, limits, rules, screen=screen))
+        alone = LogAlone(access, access.log_url, pace)
+        job = Job(alone, recordings(True), alone.name, ("watch", *azure.words))
+        run(lambda: follow_all([job], output, limits, rules, screen=screen))
+
+    async def work() -> int:
+        jobs = []
+        for target in await targets_of(wanted, azure):
+            kept = recordings(no_record)
+            access = azure.access()
+            source = AzureSource(target, access, cursor=kept.cursor, poll=pace, wait_for_next=wait)
+            chosen = PinnedSource(source, started_at, target.id) if started_at else source
+            words = ("watch", target.id, *azure.words)
+            acts = Acts(target, access, cancel_on) if cancel_on else None
+            jobs.append(Job(chosen, kept, target.id, words, (target, access), acts))
+        return await follow_all(jobs, output, limits, rules, screen=screen)
+
+    run(work)
 
 
 @main.command()
@@ -155,6 +205,7 @@ def watch(
 @click.option("--list", "show_list", is_flag=True, help="Name the scenarios.")
 @output_option
 @fail_on_option
+@cancel_on_option
 @timeout_option
 @no_record_option
 @rules_option
@@ -166,6 +217,7 @@ def demo(
     show_list: bool,
     output: str,
     fail_on: tuple[str, ...],
+    cancel_on: tuple[str, ...],
     timeout: timedelta | None,
     no_record: bool,
     rule_files: tuple[Path, ...],
@@ -184,8 +236,9 @@ def demo(
         _list_scenarios(scenario_names())
         return
     chosen = _scenario(scenario)
-    rules = LiveRules(rule_files or screen.config.rules.value, screen.config.hold_marker.value)
+    rules = LiveRules.chosen(rule_files, screen.config)
     limits = limits_of(fail_on, timeout, rules)
+    check_names(cancel_on, rules)
 
     async def play() -> int:
         from aibtui.emulator import Emulator, ScenarioClock
@@ -195,21 +248,22 @@ def demo(
 
         clock = ScenarioClock(speed, datetime.now(UTC).replace(microsecond=0))
         kept = recordings(no_record)
-        async with Emulator(chosen, clock) as emulator:
+        # At no speed time stands still while a watch learns of earlier runs: it would come too late.
+        async with Emulator(chosen, clock, history=speed is not None) as emulator:
             target = Target(emulator.subscription, emulator.group, emulator.template)
             access = Access({}, arm_endpoint=emulator.endpoint)
-            source = AzureSource(target, access, cursor=kept.cursor)
+            pace = _UNWATCHED if speed is None else None
+            source = AzureSource(target, access, cursor=kept.cursor, poll=pace)
             words = ("demo", chosen.name)
-            place = (target, access)
-            return await follow(
-                source, kept, target.id, output, limits, rules, words, clock=clock, screen=screen, place=place
-            )
+            acts = Acts(target, access, cancel_on) if cancel_on else None
+            job = Job(source, kept, target.id, words, (target, access), acts)
+            return await follow_all([job], output, limits, rules, clock=clock, screen=screen)
 
     run(play)
 
 
 @main.command()
-@click.argument("scenario", required=False, default="windows", shell_complete=completing.scenarios)
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=completing.scenarios)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -218,12 +272,16 @@ def demo(
     help="The port on 127.0.0.1; any free one unless given.",
 )
 @click.option("--speed", type=Speed(), default="1", show_default=True, help="Times real time.")
+@click.option("--idle", is_flag=True, help="Nothing runs until somebody says: aibtui run.")
 @click.option("--list", "show_list", is_flag=True, help="Name the scenarios.")
-def emulate(scenario: str, port: int, speed: float | None, show_list: bool) -> None:
+def emulate(scenarios: tuple[str, ...], port: int, speed: float | None, idle: bool, show_list: bool) -> None:
     """Run the emulator alone and print the command that watches it. Ctrl+C ends it.
+
+    Each SCENARIO is a template of its own; without one it is windows.
 
     \b
     aibtui emulate windows --speed 10
+    aibtui emulate windows linux sysprep-loop --idle
     """
     from aibtui.emulator import scenario_names
 
@@ -232,22 +290,28 @@ def emulate(scenario: str, port: int, speed: float | None, show_list: bool) -> N
         return
     if speed is None:
         raise click.UsageError("The emulator alone has nobody to tell it when to go on: give --speed a number.")
-    chosen = _scenario(scenario)
+    chosen, *others = [_scenario(name) for name in dict.fromkeys(scenarios or ("windows",))]
 
     async def serve() -> int:
         from aibtui.emulator import Emulator, ScenarioClock
 
         clock = ScenarioClock(speed, datetime.now(UTC).replace(microsecond=0))
-        async with Emulator(chosen, clock, port=port) as emulator:
-            click.echo(f"aibtui watch {emulator.template_id} --arm-endpoint {emulator.endpoint}")
-            click.echo(f"The scenario {chosen.name} plays at {speed:g} times real time. Ctrl+C ends it.", err=True)
+        async with Emulator(chosen, clock, port=port, others=others, auto_run=not idle, history=True) as emulator:
+            for id in emulator.template_ids:
+                click.echo(f"aibtui {'run' if idle else 'watch'} {id} --arm-endpoint {emulator.endpoint}")
+            played = ", ".join(each.name for each in (chosen, *others))
+            click.echo(f"{played}: it plays at {speed:g} times real time. Ctrl+C ends it.", err=True)
             await asyncio.Event().wait()
         return 0
 
     run(serve)
 
 
+main.add_command(doctor)
 main.add_command(explain)
+main.add_command(ls)
+main.add_command(start, "run")
+main.add_command(cancel)
 main.add_command(grab)
 main.add_command(report)
 main.add_command(runs)

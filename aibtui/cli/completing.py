@@ -1,4 +1,4 @@
-"""`aibtui completion`, and what completes: scenarios, recorded runs, templates that were watched here. It asks no network."""
+"""`aibtui completion`, and what completes: scenarios, recorded runs, templates that were watched here; no network."""
 
 from __future__ import annotations
 

@@ -10,25 +10,33 @@ from typing import TYPE_CHECKING
 import click
 
 from aibtui.cli.access import AzureOptions, azure_options
+from aibtui.cli.completing import runs_or_templates
+from aibtui.cli.onscreen import settings
 from aibtui.cli.options import fail, or_exit, recordings, rules_option
-from aibtui.cli.past import past
-from aibtui.cli.rulefiles import rules_or_exit, rules_over
+from aibtui.cli.pages import PassingLog, html_page
+from aibtui.cli.past import Past, past
+from aibtui.cli.rulefiles import chosen_rules
 
 if TYPE_CHECKING:
     from aibtui.core.polls import Poll, Status
     from aibtui.core.rulebook import Rule
     from aibtui.core.updates import Update
+    from aibtui.history import EarlierRun
     from aibtui.recording import Run
+
+against_option = click.option(
+    "--against", metavar="RUN", help="Compare with this run or log; with the last good run of its kind unless given."
+)
 
 
 @click.command()
-@click.argument("log", metavar="LOG|RUN|TEMPLATE|-")
+@click.argument("log", metavar="LOG|RUN|TEMPLATE|-", shell_complete=runs_or_templates)
 @click.option(
     "--output",
-    type=click.Choice(["text", "json", "markdown", "chat"]),
+    type=click.Choice(["text", "json", "html", "markdown", "chat"]),
     default="text",
     show_default=True,
-    help="For the terminal, a program, an issue or wiki, a message to a colleague.",
+    help="For the terminal, a program, a browser, an issue or wiki, a message to a colleague.",
 )
 @click.option(
     "--status",
@@ -37,7 +45,8 @@ if TYPE_CHECKING:
     help="The run's lastRunStatus, or the output of az image builder show.",
 )
 @click.option("--previous", is_flag=True, help="The run before: of the template, or of the recorded run.")
-@click.option("--no-redact", is_flag=True, help="Leave secrets in markdown and chat as they are.")
+@against_option
+@click.option("--no-redact", is_flag=True, help="Leave likely secrets as they are.")
 @azure_options
 @rules_option
 def explain(
@@ -45,6 +54,7 @@ def explain(
     output: str,
     status: Path | None,
     previous: bool,
+    against: str | None,
     no_redact: bool,
     azure: AzureOptions,
     rule_files: tuple[Path, ...],
@@ -65,13 +75,19 @@ def explain(
     from aibtui.sources.whole import read_status, with_status
 
     known = or_exit(lambda: read_status(status)) if status else None
-    rules = rules_or_exit(lambda: rules_over(rule_files))
+    rules = chosen_rules(rule_files, settings({}))
     over = past(log, azure, previous=previous)
     name, polls = (over.name, with_status(over.polls, known)) if over else looks_at(log, known)
-    update = judged(polls, rules)
-    if over:
-        over.keep_report(update)
-    LineWriter(sys.stdout).write(_told(update, name, output, redact=not no_redact))
+    with PassingLog() as passing:
+        update = judged(passing.passing(polls) if output == "html" else polls, rules)
+        if over:
+            over.keep_report(update)
+        earlier = compared_with(against, update, over, azure, rules) if output != "chat" else None
+        if output == "html":
+            text = html_page(update, name, passing, redact=not no_redact, earlier=earlier)
+        else:
+            text = told(update, name, output, redact=not no_redact, earlier=earlier)
+    LineWriter(sys.stdout).write(text)
 
 
 def looks_at(argument: str, status: Status | None = None) -> tuple[str, Iterator[Poll]]:
@@ -110,23 +126,49 @@ def judged(polls: Iterable[Poll], rules: Iterable[Rule]) -> Update:
     return update
 
 
-def _told(update: Update, name: str, output: str, *, redact: bool) -> str:
+def compared_with(
+    against: str | None, update: Update, over: Past | None, azure: AzureOptions, rules: tuple[Rule, ...]
+) -> EarlierRun | None:
+    """The run to compare with: the one that is named, else the last good one of the same kind, where one is known."""
+    if against is not None:
+        from aibtui.history import earlier_run
+        from aibtui.outputs.report import report
+
+        known = past(against, azure)
+        name, polls = (known.name, known.polls) if known else looks_at(against)
+        return earlier_run({**report(judged(polls, rules), name)})
+    status = update.build.status
+    if over is None or status is None or status.template is None:
+        return None
+    from aibtui.cli.learning import Earlier
+
+    place = (over.run.target, azure.access()) if over.run else None
+    return Earlier(recordings(), lambda: rules, place).now(status)
+
+
+def told(update: Update, name: str, output: str, *, redact: bool, earlier: EarlierRun | None = None) -> str:
+    """The diagnosis in one of the forms of `--output`."""
     match output:
         case "json":
-            import json
+            from aibtui.cli.pages import report_json
+            from aibtui.outputs.report import against_dict
 
-            from aibtui.outputs.report import report
-
-            return json.dumps(report(update, name), indent=1)
+            more = {"against": against_dict(update, earlier)} if earlier else {}
+            return report_json(update, name, more, redact=redact)
         case "markdown":
             from aibtui.outputs.markdown import markdown
 
-            return markdown(update, name, redact=redact)
+            return markdown(update, name, redact=redact, earlier=earlier)
         case "chat":
             from aibtui.outputs.chat import chat
 
             return chat(update, name, redact=redact)
         case _:
             from aibtui.outputs.explain import explain as text
+            from aibtui.outputs.redaction import hidden_note, without_secrets
 
-            return text(update, name)
+            if not redact:
+                return text(update, name, earlier)
+            shown = text(without_secrets(update), name, earlier)
+            note = hidden_note(shown)
+            return f"{shown}\n\n{note}" if note else shown

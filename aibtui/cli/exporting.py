@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,9 +10,11 @@ import click
 
 from aibtui.cli.access import AzureOptions, azure_options
 from aibtui.cli.explaining import judged, looks_at
+from aibtui.cli.later import asyncio
+from aibtui.cli.onscreen import settings
 from aibtui.cli.options import fail, rules_option
 from aibtui.cli.past import past
-from aibtui.cli.rulefiles import rules_or_exit, rules_over
+from aibtui.cli.rulefiles import chosen_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def export(runs: tuple[str, ...], otlp: bool, azure: AzureOptions, rule_files: t
     where = endpoint(os.environ)
     if where is None:
         raise click.UsageError("Name the collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318")
-    rules = rules_or_exit(lambda: rules_over(rule_files))
+    rules = chosen_rules(rule_files, settings({}))
     for named in runs:
         over = past(named, azure, previous=False)
         name, polls = (over.name, over.polls) if over else looks_at(named)

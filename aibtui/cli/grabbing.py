@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -12,8 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from aibtui.cli.access import AzureOptions, azure_options
+from aibtui.cli.completing import runs_or_templates
+from aibtui.cli.later import asyncio
+from aibtui.cli.onscreen import settings
 from aibtui.cli.options import fail, or_exit, recordings, rules_option, run
-from aibtui.cli.rulefiles import rules_or_exit, rules_over
+from aibtui.cli.rulefiles import chosen_rules
 
 if TYPE_CHECKING:
     from aibtui.outputs.grab import Grabbed, Progress
@@ -24,7 +26,7 @@ _SAY_AFTER = 1.0  # seconds that a thing must take to be worth a word, and betwe
 
 
 @click.command()
-@click.argument("name", metavar="TEMPLATE|RUN")
+@click.argument("name", metavar="TEMPLATE|RUN", shell_complete=runs_or_templates)
 @click.option(
     "--to",
     "parent",
@@ -47,7 +49,7 @@ def grab(name: str, parent: Path, no_redact: bool, azure: AzureOptions, rule_fil
     aibtui grab win11-avd -g rg-images
     aibtui grab win11-avd-20260504T080000Z --to /tmp/case
     """
-    rules = rules_or_exit(lambda: rules_over(rule_files))
+    rules = chosen_rules(rule_files, settings({}))
     target, info = or_exit(lambda: _chosen(name, azure))
     shown = _Shown()
 
@@ -87,7 +89,7 @@ def _chosen(name: str, azure: AzureOptions) -> tuple[Target | None, RunInfo | No
             3,
         )
     try:
-        return parse_target(info.template_id, None, None, {}), info
+        return parse_target(info.template_id), info
     except CannotWatch:  # a recording of something that has no place on Azure
         return None, info
 
@@ -134,7 +136,7 @@ def _words(progress: Progress) -> str:
 def _told(grabbed: Grabbed) -> int:
     """Where it is on stdout, what is missing on stderr; the exit code."""
     from aibtui.outputs.writer import LineWriter
-    from aibtui.safetext import clean
+    from aibtui.safetext import clean, neutralise_ci
     from aibtui.wording import count
 
     LineWriter(sys.stdout).write(clean(str(grabbed.archive), None))
@@ -142,7 +144,7 @@ def _told(grabbed: Grabbed) -> int:
     if grabbed.hidden:
         click.echo(f"{count(grabbed.hidden, 'likely secret')} hidden in the copies; raw/ has all, keep it.", err=True)
     for note in grabbed.notes:
-        click.echo(clean(note, None), err=True)
+        click.echo(neutralise_ci(clean(note, None)), err=True)
     for missing in grabbed.missing:
-        click.echo(clean(f"Not there: {missing}", None), err=True)
+        click.echo(neutralise_ci(clean(f"Not there: {missing}", None)), err=True)
     return grabbed.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable
 from contextlib import aclosing
@@ -12,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from aibtui.cli.later import asyncio
+from aibtui.cli.options import narrate
 
 if TYPE_CHECKING:
     from aibtui.core.rulebook import Rule
@@ -60,7 +62,8 @@ def hold_options(command: Callable[..., Any]) -> Callable[..., Any]:
 class Grabs:
     """Collects one watched run into the folder where the program runs: by itself once for each hold, or when asked.
 
-    `say` is told how it went; nothing that goes wrong here ends the watch.
+    `place` is its template and the way to it; without one `file` is the local log that is watched. `say` is told how
+    it went; nothing that goes wrong here ends the watch.
     """
 
     def __init__(
@@ -72,15 +75,19 @@ class Grabs:
         clock: Clock,
         *,
         on_hold: bool,
+        redact: bool = True,
         parent: Path | None = None,
+        file: Path | None = None,
     ) -> None:
-        self.say: Say = _to_stderr
+        self.say: Say = narrate
         self._place = place
+        self._file = file
         self._recordings = recordings
         self._rules = rules
         self._watch = watch
         self._clock = clock
         self._on_hold = on_hold
+        self._redact = redact
         self._parent = parent or Path()
         self._grabbed: set[tuple[str, datetime]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -108,22 +115,26 @@ class Grabs:
             return
         if not wait and not self._task.done():
             self._task.cancel()
-            name = self._place[0].id if self._place else ""
-            self.say(f"The grab was broken off; what is done stays. Go on with: aibtui grab {name}")
+            again = f" Go on with: aibtui grab {self._place[0].id}" if self._place else ""
+            self.say(f"The grab was broken off; what is done stays.{again}")
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _collect(self) -> None:
         from aibtui.outputs.bundle import BundleTaken
-        from aibtui.outputs.grab import grab
+        from aibtui.outputs.grab import grab, grab_file
         from aibtui.sources import CannotWatch
 
-        if self._place is None:
-            self.say("Nothing was grabbed: a local file is watched, and there is no template to ask.")
+        now, redact = self._clock.now, self._redact
+        if self._place is not None:
+            target, access = self._place
+            run = self._watch.run
+            info = run.info if run.kept else None
+            steps = grab(target, info, access, self._recordings, self._rules, self._parent, redact=redact, now=now)
+        elif self._file is not None:
+            steps = grab_file(self._file, self._rules, self._parent, redact=redact, now=now)
+        else:
+            self.say("Nothing was grabbed: a recording is played. Collect it with: aibtui grab RUN")
             return
-        target, access = self._place
-        run = self._watch.run
-        info = run.info if run.kept else None
-        steps = grab(target, info, access, self._recordings, self._rules, self._parent, now=self._clock.now)
         grabbed = None
         try:
             async with aclosing(steps):
@@ -141,9 +152,3 @@ class Grabs:
             if grabbed is not None:
                 missing = f"; not there: {len(grabbed.missing)}, see manifest.json" if grabbed.missing else ""
                 self.say(f"Grabbed: {grabbed.archive}{missing}")
-
-
-def _to_stderr(text: str) -> None:
-    from aibtui.safetext import clean
-
-    click.echo(f"aibtui: {clean(text, None)}", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from aibtui.recording import Pruned, Recordings
+    from aibtui.config import Config
+    from aibtui.recording import LogCache, Pruned, Recordings, RunInfo
     from aibtui.session import Watch
+
+Report = Mapping[str, Any]
 
 
 def keep_report(watch: Watch, target: str) -> None:
@@ -28,28 +31,44 @@ def keep_report(watch: Watch, target: str) -> None:
         watch.run.save_report({**report(last, target)})
 
 
-def earlier_reports(recordings: Recordings) -> Iterator[Mapping[str, Any]]:
+def kept_report(recordings: Recordings, info: RunInfo) -> Report | None:
+    """The report of a recorded run; None where there is none, or where the log has grown since it was made."""
+    report = recordings.report(info)
+    return report if report is not None and report.get("bytes") == info.bytes else None
+
+
+def earlier_reports(recordings: Recordings) -> Iterator[Report]:
     """The reports of all runs that were watched here or whose logs were downloaded, each run once."""
+    return once_each(chain(recordings.reports(), log_cache().reports()))
+
+
+def once_each(reports: Iterable[Report]) -> Iterator[Report]:
+    """Each run once, by the report that knows most of its log."""
+    best: dict[tuple[str, object], Report] = {}
+    for report in reports:
+        run = (str(report.get("source")).lower(), report.get("started_at"))
+        known = best.get(run)
+        if known is None or (report.get("bytes") or 0) > (known.get("bytes") or 0):
+            best[run] = report
+    yield from best.values()
+
+
+def log_cache() -> LogCache:
+    """The logs of earlier runs that this user has downloaded."""
     from aibtui.recording import LogCache, default_state_dir
 
-    seen: set[tuple[object, object]] = set()
-    for report in chain(recordings.reports(), LogCache(default_state_dir(os.environ)).reports()):
-        run = (report.get("source"), report.get("started_at"))
-        if run not in seen:
-            seen.add(run)
-            yield report
+    return LogCache(default_state_dir(os.environ))
 
 
-def prune(recordings: Recordings, keep: Collection[str] = ()) -> tuple[Pruned, ...]:
+def prune(recordings: Recordings, config: Config, keep: Collection[str] = ()) -> tuple[Pruned, ...]:
     """Remove recordings and downloaded logs that are beyond the limits, but for those of the ids in `keep`."""
-    from aibtui.recording import LogCache, default_state_dir
+    age, size = config.keep
+    return (*recordings.prune(age, size, keep), *log_cache().prune(age, size))
 
-    return (*recordings.prune(keep=keep), *LogCache(default_state_dir(os.environ)).prune())
 
-
-def make_room(recordings: Recordings, keep: Collection[str]) -> None:
+def make_room(recordings: Recordings, config: Config, keep: Collection[str]) -> None:
     """Prune after a watch, and say so where something went."""
-    if gone := prune(recordings, keep):
+    if gone := prune(recordings, config, keep):
         from aibtui.wording import count, size
 
         freed = size(sum(each.bytes for each in gone))

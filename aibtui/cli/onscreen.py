@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,17 +14,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aibtui.cli.holding import HoldOptions
+from aibtui.cli.later import asyncio
 from aibtui.cli.options import fail
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from aibtui.cli.acting import Acts
     from aibtui.cli.holding import Grabs
     from aibtui.cli.watching import Limits
     from aibtui.config import Config
     from aibtui.core.updates import Update
+    from aibtui.history import EarlierRun
     from aibtui.outputs.webhook import Webhook
     from aibtui.session import Clock, Watch
+    from aibtui.sources.credentials import Voice
     from aibtui.tui.app import WatchApp
 
 _NOTICE_SECONDS = 20
@@ -43,6 +46,7 @@ _OPTIONS = (
         is_flag=True,
         help="No bell, no notifications and no taskbar progress; alerts stay on the screen.",
     ),
+    click.option("--no-redact", is_flag=True, help="Leave likely secrets in what is printed, copied and grabbed."),
     set_option,
 )
 
@@ -53,6 +57,7 @@ class ScreenOptions:
 
     ascii: bool | None = None
     no_notify: bool = False
+    no_redact: bool = False
     quiet: bool = False
     holds: HoldOptions = field(default_factory=HoldOptions)
     assignments: tuple[str, ...] = ()
@@ -72,11 +77,12 @@ def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_options(
         ascii: bool | None,
         no_notify: bool,
+        no_redact: bool,
         assignments: tuple[str, ...],
         holds: HoldOptions | None = None,
         **arguments: Any,
     ) -> Any:
-        options = ScreenOptions(ascii, no_notify, holds=holds or HoldOptions(), assignments=assignments)
+        options = ScreenOptions(ascii, no_notify, no_redact, holds=holds or HoldOptions(), assignments=assignments)
         return command(screen=options, **arguments)
 
     for option in reversed(_OPTIONS):
@@ -96,13 +102,23 @@ def settings(options: dict[str, object], assignments: Sequence[str] = ()) -> Con
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A build on the screen, and what it is called."""
+    """A build on the screen, and what it is called. `words` are those of the command that comes back to it.
+
+    `last_good` is the newest earlier run of its kind that succeeded. `in_azure` is False for what an emulator plays.
+    `redact` hides likely secrets in what is printed.
+    """
 
     watch: Watch
     title: str
     target: str
     grabs: Grabs | None = None
     webhook: Webhook | None = None
+    words: tuple[str, ...] = ()
+    last_good: Callable[[], EarlierRun | None] = lambda: None
+    in_azure: bool = True
+    voice: Voice | None = None
+    acts: Acts | None = None
+    redact: bool = True
 
 
 async def on_screen(
@@ -126,6 +142,8 @@ async def on_screen(
                 yield update
                 if grabs := shown[place].grabs:
                     grabs.see(update)
+                if acts := shown[place].acts:
+                    acts.see(update)
                 if webhook := shown[place].webhook:
                     webhook.see(shown[place].target, update)
                 reached[place] = limits.code(update, first_at)
@@ -143,16 +161,21 @@ async def on_screen(
     def say_grab(text: str) -> None:
         app.notify(clean(text, None), title="Grab", markup=False, timeout=_NOTICE_SECONDS)
 
+    def say_action(text: str) -> None:
+        app.notify(clean(text, None), title="Run", severity="warning", markup=False, timeout=_NOTICE_SECONDS)
+
     def say_webhook(text: str) -> None:
         app.notify(clean(text, None), title="Webhook", markup=False, timeout=_NOTICE_SECONDS)
 
     for one in shown:
         if one.grabs is not None:
             one.grabs.say = say_grab
+        if one.acts is not None:
+            one.acts.say = say_action
         if one.webhook is not None:
             one.webhook.say = say_webhook
 
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError), _signing_in(shown, app):
         async with reloading(say):
             await app.show()
     task = asyncio.current_task()
@@ -167,12 +190,34 @@ async def on_screen(
     return [_ending(app, place, reached[place]) for place in range(len(shown))]
 
 
+@contextmanager
+def _signing_in(shown: Sequence[Shown], app: WatchApp) -> Iterator[None]:
+    """What a sign-in says goes to the screen while it is drawn: on stderr it would tear it."""
+    from aibtui.cli.access import signing_in
+    from aibtui.sources.credentials import Voice
+    from aibtui.tui.sign_in import SignInOnScreen
+
+    voices = {id(one.voice): one.voice for one in shown if one.voice is not None}.values()
+    before = [(voice, Voice(voice.code, voice.progress, voice.done)) for voice in voices]
+    pane = SignInOnScreen(app)
+    for voice in voices:
+        voice.code = pane.show_code
+        voice.progress = lambda how, seconds: pane.progress(signing_in(how, seconds))
+        voice.done = pane.done
+    try:
+        yield
+    finally:
+        for voice, was in before:
+            voice.code, voice.progress, voice.done = was.code, was.progress, was.done
+
+
 def _app(
     shown: Sequence[Shown],
     build: Callable[[int], Callable[[], AsyncIterator[Update]]],
     clock: Clock,
     screen: ScreenOptions,
 ) -> WatchApp:
+    from aibtui.cli.browsing import browse
     from aibtui.config import remember_theme, remembered_theme
     from aibtui.outputs.chat import chat
     from aibtui.recording import default_state_dir
@@ -193,14 +238,23 @@ def _app(
         log = CurrentLog(lambda: watch.run)
         grabs = shown[place].grabs
         return Watched(
-            shown[place].title, build(place), log, recording, shown[place].target, grabs.start if grabs else None
+            shown[place].title,
+            build(place),
+            log,
+            recording,
+            shown[place].target,
+            grabs.start if grabs else None,
+            last_good=shown[place].last_good,
+            in_azure=shown[place].in_azure,
         )
 
     loud, holds = not screen.quiet, config.on_hold.value != "ignore"
     app = WatchApp(
         [watched(place) for place in range(len(shown))],
         clock=clock.now,
-        chat=lambda update: chat(update, shown[0].title),
+        chat=lambda update: chat(update, shown[0].title, redact=not screen.no_redact),
+        mask=not screen.no_redact,
+        browse=browse,
         noise=config.noise.value,
         notices=Notices(os.environ, bell=loud and config.bell.value, notify=loud and config.notify.value, holds=holds),
         theme=theme.value or remembered_theme(state),

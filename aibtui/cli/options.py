@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+
+from aibtui.cli.later import asyncio
 
 if TYPE_CHECKING:
     from aibtui.recording import Recordings
 
 T = TypeVar("T")
 
-OUTPUTS = ("auto", "tui", "plain", "jsonl")
+OUTPUTS = ("auto", "tui", "plain", "jsonl", "github", "azdo")
 
 
 class Speed(click.ParamType[float | None]):
@@ -53,12 +55,25 @@ class Duration(click.ParamType[timedelta]):
             self.fail(str(error), param, ctx)
 
 
+class Moment(click.ParamType[datetime]):
+    """`2026-05-04T08:00:00Z`; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; write it as 2026-05-04T08:00:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 output_option = click.option(
     "--output",
     type=click.Choice(OUTPUTS),
     default="auto",
     show_default=True,
-    help="How to show it; auto: the screen on a terminal, else lines.",
+    help="How to show it; auto: the screen on a terminal, what the runner understands in a pipeline, else lines.",
 )
 fail_on_option = click.option(
     "--fail-on",
@@ -90,7 +105,9 @@ def recordings(temporary: bool = False) -> Recordings:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
-    """Run to the end and leave with its code. SIGINT and SIGTERM cancel it; it then says how to come back."""
+    """Run to the end and leave with its code. SIGINT, SIGTERM and SIGHUP cancel it; it then says how to come back."""
+    from aibtui.cli.library_log import library_log
+    from aibtui.recording import default_state_dir
     from aibtui.sources import CannotWatch
 
     async def guarded() -> int:
@@ -99,15 +116,28 @@ def run(work: Callable[[], Coroutine[Any, Any, int]]) -> NoReturn:
             for number in (signal.SIGINT, signal.SIGTERM):
                 with suppress(NotImplementedError, ValueError):  # Windows, or not the main thread
                     asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            with suppress(AttributeError, NotImplementedError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _hang_up, task)
         return await work()
 
     try:
-        code = asyncio.run(guarded())
+        with library_log(default_state_dir(os.environ)):
+            code = asyncio.run(guarded())
     except CannotWatch as refusal:
         fail(refusal.text, refusal.remedy, refusal.exit_code)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
         code = 130
     sys.exit(code)
+
+
+def _hang_up(task: asyncio.Task[Any]) -> None:
+    """The terminal is gone: what is still said goes nowhere, where writing would fail."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+                os.dup2(nowhere, stream.fileno())
+    task.cancel()
 
 
 def or_exit(work: Callable[[], T]) -> T:
@@ -119,9 +149,17 @@ def or_exit(work: Callable[[], T]) -> T:
         fail(refusal.text, refusal.remedy, refusal.exit_code)
 
 
-def fail(text: str, remedy: str, code: int) -> NoReturn:
-    from aibtui.safetext import clean
+def narrate(text: str) -> None:
+    """A word on stderr, which a pipeline's runner reads too."""
+    from aibtui.safetext import clean, neutralise_ci
 
-    click.echo(f"aibtui: {clean(text)}", err=True)
-    click.echo(clean(remedy), err=True)
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(neutralise_ci(clean(f"aibtui: {text}", None)), err=True)
+
+
+def fail(text: str, remedy: str, code: int) -> NoReturn:
+    from aibtui.safetext import clean, neutralise_ci
+
+    narrate(text)
+    click.echo(neutralise_ci(clean(remedy)), err=True)
     sys.exit(code)

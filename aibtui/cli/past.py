@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,12 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from aibtui.cli.access import AzureOptions
-from aibtui.cli.options import fail, or_exit, recordings
+from aibtui.cli.keeping import kept_report, log_cache
+from aibtui.cli.later import asyncio
+from aibtui.cli.options import fail, narrate, or_exit, recordings
 
 if TYPE_CHECKING:
     from aibtui.core.polls import Poll
     from aibtui.core.updates import Update
-    from aibtui.recording import LogCache, RunInfo
+    from aibtui.recording import RunInfo
     from aibtui.sources.past import PastRun
     from aibtui.sources.target import Target
 
@@ -43,7 +43,7 @@ class Past:
         with suppress(OSError):  # the report can be made again
             if self.run is not None and self.run.cached is not None:
                 self.run.cached.save_report({**report(update, self.run.target.id)})
-            elif self.info is not None and not recordings().report(self.info):
+            elif self.info is not None and kept_report(recordings(), self.info) is None:
                 run = recordings().load(self.info)
                 try:
                     run.save_report({**report(update, self.info.template_id)})
@@ -119,14 +119,14 @@ def _of_template(template: str, azure: AzureOptions, previous: bool) -> Past:
         info = recorded(target, previous=previous)
         if info is None:
             fail(refusal.text, refusal.remedy, refusal.exit_code)
-        _narrate(f"{refusal.text} This is what was recorded here: {info.id}.")
+        narrate(f"{refusal.text} This is what was recorded here: {info.id}.")
         return of_recording(info)
     info = recorded(target, run) if run.note else None
     if info is not None and info.bytes:
-        _narrate(f"{run.note} The log is the one that was recorded here: {info.id}.")
+        narrate(f"{run.note} The log is the one that was recorded here: {info.id}.")
         return of_recording(info)
     if run.note:
-        _narrate(run.note)
+        narrate(run.note)
     return Past(run.name, run.polls(), run=run)
 
 
@@ -138,20 +138,7 @@ def recorded(target: Target, run: PastRun | None = None, *, previous: bool = Fal
     return next(iter(infos[1:] if previous else infos), None)
 
 
-def log_cache() -> LogCache:
-    """The logs of earlier runs that this user has downloaded."""
-    from aibtui.recording import LogCache, default_state_dir
-
-    return LogCache(default_state_dir(os.environ))
-
-
 def _older(info: RunInfo) -> RunInfo | None:
     infos = recordings().of_template(info.template_id)
     later = [each.id for each in infos].index(info.id)
     return infos[later + 1] if later + 1 < len(infos) else None
-
-
-def _narrate(text: str) -> None:
-    from aibtui.safetext import clean
-
-    click.echo(f"aibtui: {clean(text, None)}", err=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aibtui.cli.explaining import judged, looks_at
+from aibtui.cli.onscreen import settings
 from aibtui.cli.options import rules_option
-from aibtui.cli.rulefiles import built_in_rules, read_rules, rules_or_exit, rules_over
+from aibtui.cli.rulefiles import built_in_rules, chosen_rules, read_rules, rules_or_exit
 
 if TYPE_CHECKING:
     from aibtui.core.rulebook import Rule
@@ -38,7 +40,7 @@ def list_rules(output: str, rule_files: tuple[Path, ...]) -> None:
     """
     from aibtui.outputs.writer import LineWriter
 
-    rules = rules_or_exit(lambda: rules_over(rule_files))
+    rules = chosen_rules(rule_files, settings({}))
     rows = [_row(rule) for rule in rules]
     writer = LineWriter(sys.stdout)
     if output == "json":
@@ -80,7 +82,8 @@ def test_rules(file: Path | None) -> None:
 @click.argument("file", type=_FILE)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 def try_rules(file: Path, runs: tuple[str, ...]) -> None:
-    """Tell what the rules of FILE would have said of each RUN, a recorded one or a log.
+    """Tell what the rules of FILE would have said of each RUN, a recorded one or a log: when, and how long before its
+    end.
 
     \b
     aibtui rules try own.toml customization.log
@@ -88,18 +91,24 @@ def try_rules(file: Path, runs: tuple[str, ...]) -> None:
     """
     from aibtui.outputs.writer import LineWriter
     from aibtui.safetext import clean
-    from aibtui.wording import iso
+    from aibtui.wording import about, iso
 
     rules = rules_or_exit(lambda: read_rules(file))
+    own = {rule.id for rule in rules}
     writer = LineWriter(sys.stdout)
     for run in runs:
         name, polls = looks_at(run)
-        raised = judged(polls, rules).alerts
+        update = judged(polls, rules)
+        raised = [alert for alert in update.alerts if alert.rule in own]
+        status = update.build.status
+        ended_at = (status.ended_at if status else None) or update.build.ended_at
         writer.write(clean(name) if raised else f"{clean(name)}: nothing")
         for alert in raised:
             line = f"line {alert.line}" if alert.line is not None else "-"
             times = f", {alert.count} times" if alert.count > 1 else ""
-            row = f"  {iso(alert.at)}  {line:<11}  {alert.severity:<7}  {alert.rule}: {alert.title}{times}"
+            early = ended_at - alert.at if ended_at else timedelta()
+            before = f", {about(early)} before the end" if early > timedelta() else ""
+            row = f"  {iso(alert.at)}  {line:<11}  {alert.severity:<7}  {alert.rule}: {alert.title}{times}{before}"
             writer.write(clean(row))
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aibtui.cli.later import asyncio, resources
 from aibtui.cli.options import fail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aibtui.config import Config
     from aibtui.core.forecast import Baseline
     from aibtui.core.polls import Poll
     from aibtui.core.rulebook import Rule
@@ -26,7 +27,7 @@ def built_in_rules() -> tuple[Rule, ...]:
     """The built-in rules."""
     from aibtui.core.rulebook import compile_rules
 
-    tables = sorted((files("aibtui.core") / "rules").iterdir(), key=lambda entry: entry.name)
+    tables = sorted((resources.files("aibtui.core") / "rules").iterdir(), key=lambda entry: entry.name)
     named = [table for table in tables if table.name.endswith(".toml")]
     return tuple(rule for table in named for rule in compile_rules(table.read_text(encoding="utf-8"), table.name))
 
@@ -42,14 +43,18 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     return compile_rules(text, str(path))
 
 
-def rules_over(paths: Iterable[Path]) -> tuple[Rule, ...]:
-    """The built-in rules with those of the files laid over them, in the order given. Raises as `read_rules` does."""
+def rules_over(paths: Iterable[Path], times: Mapping[str, timedelta] | None = None) -> tuple[Rule, ...]:
+    """The built-in rules with those of the files laid over them, in the order given, and other times by rule id.
+
+    Raises as `read_rules` does, and RuleError for a time of a rule that has none.
+    """
     from aibtui.core.rulebook import lay_over
+    from aibtui.core.tuning import tuned
 
     rules = built_in_rules()
     for path in paths:
         rules = lay_over(rules, read_rules(path))
-    return rules
+    return tuned(rules, times) if times else rules
 
 
 def rules_or_exit(work: Callable[[], tuple[Rule, ...]], broken: int = 2) -> tuple[Rule, ...]:
@@ -64,16 +69,34 @@ def rules_or_exit(work: Callable[[], tuple[Rule, ...]], broken: int = 2) -> tupl
         fail(f"{error.filename} cannot be read: {error.strerror}.", "Name a file with rules, as TOML.", 2)
 
 
+def chosen_rules(rule_files: Iterable[Path], config: Config) -> tuple[Rule, ...]:
+    """The rules of a command: the files that it names, else those of the settings, with the settings' times."""
+    paths = tuple(rule_files) or config.rules.value
+    return rules_or_exit(lambda: rules_over(paths, config.thresholds.value))
+
+
 class LiveRules:
     """The rules of a watch. `current` is another tuple after a file changed; a broken one leaves it as it was.
 
-    `hold_marker` is the line that scripts print before they sleep by plan; the usual one where None.
+    `hold_marker` is the line that scripts print before they sleep by plan; the usual one where None. `times` are by
+    rule id.
     """
 
-    def __init__(self, paths: Iterable[Path], hold_marker: str | None = None) -> None:
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        hold_marker: str | None = None,
+        times: Mapping[str, timedelta] | None = None,
+    ) -> None:
         self._paths = tuple(paths)
+        self._times = times
         self.hold_marker = hold_marker
-        self.current = rules_or_exit(lambda: rules_over(self._paths))
+        self.current = rules_or_exit(lambda: rules_over(self._paths, times))
+
+    @classmethod
+    def chosen(cls, rule_files: Iterable[Path], config: Config) -> LiveRules:
+        """Those of a command, as `chosen_rules` has them."""
+        return cls(tuple(rule_files) or config.rules.value, config.hold_marker.value, config.thresholds.value)
 
     def monitor(self) -> RuledMonitor:
         """A new monitor that goes over to the current rules at its next look."""
@@ -108,7 +131,7 @@ class LiveRules:
         from aibtui.core.rulebook import RuleError
 
         try:
-            self.current = rules_over(self._paths)
+            self.current = rules_over(self._paths, self._times)
         except RuleError as error:
             return f"{error}. The rules stay as they were."
         except OSError as error:

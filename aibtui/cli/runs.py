@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aibtui.cli import completing
 from aibtui.cli.access import AzureOptions, azure_options
-from aibtui.cli.explaining import judged, looks_at
+from aibtui.cli.explaining import against_option, compared_with, judged, looks_at, told
 from aibtui.cli.keeping import prune
-from aibtui.cli.onscreen import ScreenOptions, screen_options
-from aibtui.cli.options import Speed, fail, or_exit, output_option, recordings, rules_option, run
+from aibtui.cli.onscreen import ScreenOptions, screen_options, settings
+from aibtui.cli.options import Speed, fail, narrate, or_exit, output_option, recordings, rules_option, run
+from aibtui.cli.pages import PassingLog, html_page, save
 from aibtui.cli.past import past
-from aibtui.cli.rulefiles import LiveRules, rules_or_exit, rules_over
+from aibtui.cli.rulefiles import LiveRules, chosen_rules
 from aibtui.cli.watching import Limits, follow
 
 if TYPE_CHECKING:
+    from aibtui.config import Config
     from aibtui.recording import Recordings, RunInfo
     from aibtui.sources.arm import Access
     from aibtui.sources.target import Target
@@ -40,9 +42,9 @@ _OUTCOMES = {
 
 
 @click.command()
-@click.argument("template", required=False)
+@click.argument("template", required=False, shell_complete=completing.templates)
 @click.option("--remote", is_flag=True, help="The run folders in the template's staging group instead.")
-@click.option("--prune", "prune_now", is_flag=True, help="Remove what is older than 90 days or beyond 2 GiB.")
+@click.option("--prune", "prune_now", is_flag=True, help="Remove what is beyond keep_age and keep_size.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @azure_options
 def runs(template: str | None, remote: bool, prune_now: bool, output: str, azure: AzureOptions) -> None:
@@ -58,7 +60,7 @@ def runs(template: str | None, remote: bool, prune_now: bool, output: str, azure
     if prune_now:
         if template or remote:
             raise click.UsageError("--prune stands alone: aibtui runs --prune")
-        _prune(output)
+        _prune(output, settings({}))
     elif remote:
         if template is None:
             raise click.UsageError("Name the template: aibtui runs TEMPLATE --remote -g GROUP")
@@ -79,34 +81,58 @@ def runs(template: str | None, remote: bool, prune_now: bool, output: str, azure
 
 
 @click.command()
-@click.argument("name", metavar="RUN|TEMPLATE")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.argument("name", metavar="RUN|TEMPLATE", shell_complete=completing.runs_or_templates)
+@click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--previous", is_flag=True, help="The run before.")
+@against_option
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it as one HTML page instead, with the log; it loads nothing.",
+)
+@click.option("--no-redact", is_flag=True, help="Leave likely secrets as they are.")
 @azure_options
 @rules_option
-def report(name: str, output: str, previous: bool, azure: AzureOptions, rule_files: tuple[Path, ...]) -> None:
-    """Report on a recorded RUN, or on the last run of TEMPLATE, whose log it fetches.
+def report(
+    name: str,
+    output: str,
+    previous: bool,
+    against: str | None,
+    page: Path | None,
+    no_redact: bool,
+    azure: AzureOptions,
+    rule_files: tuple[Path, ...],
+) -> None:
+    """Report on a recorded RUN, or on the last run of TEMPLATE, whose log it fetches; step times side by side with the
+    last good run of its kind, or with another one.
 
     \b
     aibtui report win11-avd-20260504T080000Z
     aibtui report win11-avd -g rg-images --previous
+    aibtui report win11-avd-20260504T080000Z --against win11-avd-20260503T080000Z
+    aibtui report win11-avd -g rg-images --html report.html
     """
-    from aibtui.outputs.explain import explain
-    from aibtui.outputs.report import report as as_dict
     from aibtui.outputs.writer import LineWriter
 
-    rules = rules_or_exit(lambda: rules_over(rule_files))
+    rules = chosen_rules(rule_files, settings({}))
     over = past(name, azure, previous=previous)
     called, polls = (over.name, over.polls) if over else looks_at(name)
-    update = judged(polls, rules)
-    if over:
-        over.keep_report(update)
-    text = json.dumps(as_dict(update, called), indent=1) if output == "json" else explain(update, called)
-    LineWriter(sys.stdout).write(text)
+    with PassingLog() as passing:
+        update = judged(passing.passing(polls) if page else polls, rules)
+        if over:
+            over.keep_report(update)
+        earlier = compared_with(against, update, over, azure, rules)
+        if page is not None:
+            save(html_page(update, called, passing, redact=not no_redact, earlier=earlier), page)
+            narrate(f"The report is in {page}.")
+            return
+    LineWriter(sys.stdout).write(told(update, called, output, redact=not no_redact, earlier=earlier))
 
 
 @click.command()
-@click.argument("recorded_run", metavar="RUN")
+@click.argument("recorded_run", metavar="RUN", shell_complete=completing.runs)
 @click.option("--speed", type=Speed(), default="60", show_default=True, help="Times real time, or max.")
 @output_option
 @rules_option
@@ -119,7 +145,7 @@ def replay(
     info = kept.find(recorded_run)
     if info is None:
         fail(f"No recorded run is called {recorded_run}.", "Show the runs with: aibtui runs", 3)
-    rules = LiveRules(rule_files or screen.config.rules.value)
+    rules = LiveRules.chosen(rule_files, screen.config)
 
     async def play() -> int:
         from aibtui.emulator import ScenarioClock
@@ -206,12 +232,12 @@ def _is_of(info: RunInfo, template: str) -> bool:
 
 
 def _print(rows: Iterable[Row], output: str) -> None:
-    from aibtui.outputs.writer import LineWriter
+    from aibtui.outputs.writer import LineWriter, json_text
     from aibtui.safetext import clean
 
     writer = LineWriter(sys.stdout)
     if output == "json":
-        writer.write(json.dumps([_cleaned(row) for row in rows], indent=1))
+        writer.write(json_text([_cleaned(row) for row in rows], indent=1))
         return
     now = datetime.now(UTC)
     table = [_cells(row, now) for row in rows]
@@ -247,15 +273,16 @@ def _cleaned(row: Row) -> Row:
     return {key: clean(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _prune(output: str) -> None:
-    from aibtui.outputs.writer import LineWriter
+def _prune(output: str, config: Config) -> None:
+    from aibtui.outputs.writer import LineWriter, json_text
     from aibtui.wording import size
 
-    gone = prune(recordings())
+    gone = prune(recordings(), config)
     if output == "json":
         rows = [{"run": each.name, "bytes": each.bytes, "because": each.because} for each in gone]
-        LineWriter(sys.stdout).write(json.dumps(rows, indent=1))
+        LineWriter(sys.stdout).write(json_text(rows, indent=1))
         return
     LineWriter(sys.stdout).write(*(f"removed {each.name}, {size(each.bytes)} ({each.because})" for each in gone))
     if not gone:
-        click.echo("Nothing is older than 90 days, and all of it together is below 2 GiB.", err=True)
+        age, most = config.keep_age.value, config.keep_size.value
+        click.echo(f"Nothing is beyond keep_age ({age}) and keep_size ({most}) of the settings.", err=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 
 import click
 
 from aibtui.cli.onscreen import set_option, settings
-from aibtui.cli.options import fail
+from aibtui.cli.options import fail, or_exit
 
 
 @click.group("config")
@@ -21,17 +22,20 @@ def config_group() -> None:
 @set_option
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def show(assignments: tuple[str, ...], output: str) -> None:
-    """Print every setting, its value and where that comes from: the file, a variable, an option, or the default.
+    """Print every setting, its value and where that comes from: the file, a variable, an option, az, or the default.
 
     \b
     aibtui config show
     AIBTUI_NOISE=2 aibtui config show --output json
     """
-    from aibtui.config import ROWS
+    from aibtui.config import ROWS, Setting
     from aibtui.safetext import clean
+    from aibtui.sources.az_defaults import resolve
 
     config = settings({}, assignments)
     found = {key: getattr(config, key) for key in ROWS}
+    settled = or_exit(lambda: resolve(os.environ, config))
+    found |= {key: Setting(value, origin) for key, value, origin in settled.rows if key in found}
     values = {key: row.shown(found[key].value) if row.shown else found[key].value for key, row in ROWS.items()}
     if output == "json":
         rows = {key: {"value": _plain(values[key]), "origin": found[key].origin} for key in ROWS}
@@ -61,7 +65,7 @@ def init(force: bool) -> None:
     if path.exists() and not force:
         fail(f"{path}: there is a file already.", "Edit it, or write over it with --force.", 2)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(path, written_out(path).encode())
     except OSError as error:
         fail(f"{path}: it cannot be written: {error.strerror or error}.", "Name another file with AIBTUI_CONFIG.", 2)
@@ -73,6 +77,8 @@ def _plain(value: object) -> object:
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
+    if isinstance(value, timedelta):
+        return f"{value / timedelta(minutes=1):g}m"
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from aibtui.cli.exporting import export_at_the_end
+from aibtui.cli.front_ends import RUNNERS, front_end, line_output, tail_of
 from aibtui.cli.holding import Grabs
-from aibtui.cli.keeping import earlier_reports, keep_report, make_room
+from aibtui.cli.keeping import keep_report, make_room
+from aibtui.cli.later import asyncio
+from aibtui.cli.learning import Earlier
 from aibtui.cli.onscreen import ScreenOptions, Shown, on_screen
+from aibtui.cli.options import narrate
 from aibtui.cli.rulefiles import LiveRules
 
 if TYPE_CHECKING:
-    from aibtui.core.forecast import Baseline
-    from aibtui.core.polls import Status
+    from aibtui.cli.acting import Acts
     from aibtui.core.updates import Update
+    from aibtui.outputs.annotations import Allowance
     from aibtui.outputs.webhook import Webhook
-    from aibtui.recording import Recordings, Run
+    from aibtui.recording import Recordings
     from aibtui.session import Clock
     from aibtui.sources import Source
     from aibtui.sources.arm import Access
     from aibtui.sources.target import Target
-
-_TAIL_LINES = 20
-_TAIL_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Job:
     """A build to watch: where its looks come from, where they are kept, its full id or its path.
 
     `words` are those of the command that comes back to it. `place` is the template and the way to it, for what is
-    collected while the build holds.
+    collected while the build holds. `acts` is what the watch may do to it.
     """
 
     source: Source
@@ -66,21 +66,32 @@ class Job:
     target: str
     words: tuple[str, ...]
     place: tuple[Target, Access] | None = None
+    acts: Acts | None = None
+
+    @property
+    def in_azure(self) -> bool:
+        """False for what an emulator plays: its address is the only one without TLS."""
+        return self.place is None or not (self.place[1].arm_endpoint or "").startswith("http://")
 
 
 def limits_of(fail_on: tuple[str, ...], timeout: timedelta | None, rules: LiveRules) -> Limits:
     """The limits, once it is sure that they can be reached. Raises click.UsageError for a rule that nobody knows."""
+    check_names(fail_on, rules)
+    return Limits(fail_on, timeout)
+
+
+def check_names(names: tuple[str, ...], rules: LiveRules) -> None:
+    """Raises click.UsageError for what is no severity, and no rule that anybody knows."""
     from aibtui.core.rulebook import FOUND_BY_CODE
     from aibtui.wording import SEVERITIES
 
     known = {*SEVERITIES, *FOUND_BY_CODE, *(rule.id for rule in rules.current)}
-    unknown = [name for name in fail_on if name not in known]
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(
             f"There is no rule or severity called {unknown[0]!r}. Severities: {', '.join(SEVERITIES)}; "
             "the rules are listed by: aibtui rules list"
         )
-    return Limits(fail_on, timeout)
 
 
 async def follow(
@@ -95,9 +106,10 @@ async def follow(
     clock: Clock | None = None,
     screen: ScreenOptions | None = None,
     place: tuple[Target, Access] | None = None,
+    acts: Acts | None = None,
 ) -> int:
     """Watch one build to the end, drawn as `output` says; the exit code. `words` are the command that comes back."""
-    job = Job(source, recordings, target, words, place)
+    job = Job(source, recordings, target, words, place, acts)
     return await follow_all([job], output, limits, rules, clock=clock, screen=screen)
 
 
@@ -119,56 +131,55 @@ async def follow_all(
     clock = clock or SystemClock()
     titles = _titles([job.target for job in jobs])
     async with AsyncExitStack() as stack:
+        past = [Earlier(job.recordings, lambda: rules.current, job.place) for job in jobs]
         watches = [
             await stack.enter_async_context(
-                Watch(job.source, rules.monitor, job.recordings, clock, history=_earlier(job.recordings))
+                Watch(job.source, rules.monitor, job.recordings, clock, history=earlier.baseline)
             )
-            for job in jobs
+            for job, earlier in zip(jobs, past, strict=True)
         ]
+        for watch, earlier in zip(watches, past, strict=True):
+            await stack.enter_async_context(earlier.behind(watch))
         on_hold = screen.config.on_hold.value == "grab"
         shown = []
-        for watch, title, job in zip(watches, titles, jobs, strict=True):
-            grabs = Grabs(job.place, job.recordings, rules.current, watch, clock, on_hold=on_hold)
-            shown.append(Shown(watch, title, job.target, grabs, webhook))
-        if _front_end(output) == "tui":
+        for watch, title, job, earlier in zip(watches, titles, jobs, past, strict=True):
+            redact = not screen.no_redact
+            file = Path(job.target) if job.words[:2] == ("watch", "--file") else None
+            kept, now = job.recordings, rules.current
+            grabs = Grabs(job.place, kept, now, watch, clock, on_hold=on_hold, redact=redact, file=file)
+            voice = job.place[1].sign_ins.voice if job.place else None
+            good, acts = earlier.last_good, job.acts
+            words = job.words
+            shown.append(Shown(watch, title, job.target, grabs, webhook, words, good, job.in_azure, voice, acts, redact))
+        output = front_end(output)
+        if output == "tui":
             ends = await on_screen(shown, limits, clock, screen, rules.reloading)
         else:
-            async with rules.reloading(_narrate):
+            async with rules.reloading(narrate):
                 ends = await _all_as_lines(shown, output, limits)
         for one, (_, ended) in zip(shown, ends, strict=True):
             if one.grabs is not None:
-                one.grabs.say = _narrate
+                one.grabs.say = narrate
                 await one.grabs.finish(wait=ended)
+            if one.acts is not None:
+                one.acts.say = narrate
+                await one.acts.finish()
         if webhook is not None:
-            webhook.say = _narrate
+            webhook.say = narrate
             await webhook.finish()
         for job, watch, (_, ended) in zip(jobs, watches, ends, strict=True):
             keep_report(watch, job.target)
             if ended and live and watch.last is not None:
-                await export_at_the_end(watch.last, watch.run.id, _narrate)
+                await export_at_the_end(watch.last, watch.run.id, narrate)
             if not ended:
                 from aibtui.wording import come_back
 
-                click.echo(come_back(*job.words), err=True)
+                with suppress(OSError):  # the terminal may be gone
+                    click.echo(come_back(*job.words), err=True)
         watched = {watch.run.id for watch in watches}
     if all(ended for _, ended in ends):
-        make_room(jobs[0].recordings, watched)
+        make_room(jobs[0].recordings, screen.config, watched)
     return worst(code for code, _ in ends)
-
-
-def _earlier(recordings: Recordings) -> Callable[[Status], Baseline]:
-    """What the recorded runs of a template's kind took."""
-
-    def of(status: Status) -> Baseline:
-        from aibtui.history import baseline, belongs
-
-        template = status.template
-        if template is None:
-            return baseline(())
-        known = earlier_reports(recordings)
-        return baseline(report for report in known if belongs(report, template.name, template.source))
-
-    return of
 
 
 def _titles(targets: Sequence[str]) -> list[str]:
@@ -184,6 +195,11 @@ async def _all_as_lines(shown: Sequence[Shown], output: str, limits: Limits) -> 
     from aibtui.session import ExitCode
 
     width = max(len(one.title) for one in shown)
+    allowance = None
+    if output in RUNNERS:
+        from aibtui.outputs.annotations import Allowance
+
+        allowance = Allowance(len(shown))
 
     async def one(build: Shown) -> tuple[int, bool]:
         from aibtui.sources import CannotWatch
@@ -191,9 +207,9 @@ async def _all_as_lines(shown: Sequence[Shown], output: str, limits: Limits) -> 
         mark = named_object(build.target) if output == "jsonl" else named_line(build.title, width)
         stream = cast(TextIO, Marked(sys.stdout, mark))
         try:
-            return await _as_lines(build, output, limits, stream)
+            return await _as_lines(build, output, limits, stream, allowance)
         except CannotWatch as refusal:
-            _narrate(f"{build.title}: {refusal.text} {refusal.remedy}")
+            narrate(f"{build.title}: {refusal.text} {refusal.remedy}")
             return refusal.exit_code, True
 
     tasks = [asyncio.create_task(one(build)) for build in shown]
@@ -214,15 +230,15 @@ async def _all_as_lines(shown: Sequence[Shown], output: str, limits: Limits) -> 
     return [left if stopped and end[0] == ExitCode.INTERRUPTED else end for end in told]
 
 
-async def _as_lines(build: Shown, output: str, limits: Limits, stream: TextIO | None = None) -> tuple[int, bool]:
-    from aibtui.outputs.jsonl import JsonLines
-    from aibtui.outputs.plain import Plain
+async def _as_lines(
+    build: Shown, output: str, limits: Limits, stream: TextIO | None = None, allowance: Allowance | None = None
+) -> tuple[int, bool]:
     from aibtui.session import ExitCode, exit_code
+    from aibtui.sources import CannotWatch
 
     watch, target = build.watch, build.target
     last: Update | None = None
-    out = stream or sys.stdout
-    shown = JsonLines(out, target) if output == "jsonl" else Plain(out, lambda: _tail(watch.run, last))
+    shown = line_output(output, build, lambda: tail_of(watch.run, last), stream, allowance)
     first_at: datetime | None = None
     code: int | None = None
     try:
@@ -232,6 +248,8 @@ async def _as_lines(build: Shown, output: str, limits: Limits, stream: TextIO | 
             shown.update(update)
             if build.grabs is not None:
                 build.grabs.see(update)
+            if build.acts is not None:
+                build.acts.see(update)
             if build.webhook is not None:
                 build.webhook.see(target, update)
             code = limits.code(update, first_at)
@@ -239,6 +257,9 @@ async def _as_lines(build: Shown, output: str, limits: Limits, stream: TextIO | 
                 break
     except asyncio.CancelledError:
         code = ExitCode.INTERRUPTED
+    except CannotWatch as refusal:
+        shown.refuse(refusal.text, refusal.remedy)
+        raise
     ended = code is None
     if code is None:
         code = exit_code(last.build) if last else ExitCode.UNKNOWN
@@ -253,35 +274,4 @@ def _webhook(screen: ScreenOptions) -> Webhook | None:
         return None
     from aibtui.outputs.webhook import Webhook
 
-    return Webhook(chosen["url"], chosen["form"], chosen["on"], _narrate)
-
-
-def _narrate(text: str) -> None:
-    from aibtui.safetext import clean
-
-    click.echo(f"aibtui: {clean(text)}", err=True)
-
-
-def _tail(run: Run, update: Update | None) -> list[str]:
-    """The last lines that the failed step printed."""
-    from aibtui.core.lines import parse_line
-
-    step = update.build.step if update else None
-    if update is None or step is None or step.first_line is None:
-        return []
-    data = run.read(max(0, run.size - _TAIL_BYTES), _TAIL_BYTES)
-    rows = data.removesuffix(b"\n").split(b"\n")
-    first = update.build.lines - len(rows) + 1
-    lines = (parse_line(row, first + place) for place, row in enumerate(rows))
-    end = step.last_line or update.build.lines
-    said = [line.text for line in lines if line.builder and step.first_line <= line.number <= end and line.text.strip()]
-    return said[-_TAIL_LINES:]
-
-
-def _front_end(output: str) -> str:
-    if output != "auto":
-        return output
-    # The screen is drawn on stderr, its keys come from stdin; what is not a terminal gets lines.
-    on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-    on_terminal = on_terminal and os.environ.get("TERM") != "dumb"
-    return "tui" if on_terminal and not os.environ.get("CI") else "plain"
+    return Webhook(chosen["url"], chosen["form"], chosen["on"], narrate)

@@ -29,6 +29,7 @@ from aibtui.core.rulebook import (
     needle,
 )
 from aibtui.core.telling import because, fill, joined, known_of, meanings, minutes, remedy_of
+from aibtui.core.thresholds import Limit, Limits
 from aibtui.core.updates import Alert, Evidence, Severity
 
 _MOST_EVIDENCE = 20
@@ -87,6 +88,8 @@ class Alerts:
         self._rules: tuple[Rule, ...] = ()
         self._memory: dict[str, _Memory] = {}
         self._raised: dict[str, Alert] = {}
+        self.limits: Limits | None = None
+        """What is unusual for the running step, by earlier runs."""
         self.use(rules)
 
     @property
@@ -185,7 +188,7 @@ class Alerts:
                 memory = self._memory[rule.id]
                 states = (status.run_state, status.provisioning_state, f"{status.run_state} {status.sub_state}")
                 holds = rule.condition.state in states
-                memory.since = (memory.since or now.at) if holds else None
+                memory.since = _since(memory.since, rule.condition.state, now) if holds else None
                 lasted = now.at - memory.since if memory.since else timedelta()
                 self._hold(rule, holds and lasted >= rule.condition.over, (), now, lasted)
 
@@ -268,8 +271,11 @@ class Alerts:
                 loop = memory.loops[place] = _Loop(line, line, now.at, 0)
             loop.last, loop.count = line, loop.count + 1
             lasted = max(now.at - loop.since, condition.beat * (loop.count - 1))
-            if lasted >= stage.over and loop.count >= stage.times:
-                told = {**values, "minutes": minutes(lasted), "count": str(loop.count)}
+            limit = self.limits.took if self.limits and stage.by_history else None
+            over = limit.instead_of(stage.over) if limit else stage.over
+            over = max(over, stage.over) if stage.severity == "error" else over
+            if lasted >= over and loop.count >= stage.times:
+                told = {**values, "minutes": minutes(lasted), "count": str(loop.count), "usual": _usual(limit, over)}
                 self._raise(rule, stage.severity, (loop.first, loop.last), loop.count, now, told, stage)
 
     def _see_silence(
@@ -278,10 +284,12 @@ class Alerts:
         quiet = now.at - quiet_since if quiet_since else timedelta()
         runs = now.step is not None and now.step.state == "running" and _applies(rule, now)
         over = condition.by_step.get(now.step.type, condition.over) if now.step else condition.over
+        limit = self.limits.silent if self.limits and condition.last is None else None
+        over = limit.instead_of(over) if limit else over
         output = build.output
         said = condition.last is None or (output is not None and condition.last.find(output.text) is not None)
         lines = (Line(output.line, output.at, "ui", output.text),) if output else ()
-        told = {"text": output.text if output else None}
+        told = {"text": output.text if output else None, "usual": _usual(limit, over)}
         self._hold(rule, runs and said and quiet >= over, lines, now, quiet, told, line=build.lines)
 
     def _see_stall(self, rule: Rule, condition: Stall, now: Moment, build: Build) -> None:
@@ -401,6 +409,10 @@ def _whole(condition: Succession, chains: Mapping[int, _Chain]) -> _Chain | None
     return _Chain(tuple(lines), {name: value for chain in chains.values() for name, value in chain.values.items()})
 
 
+def _usual(limit: Limit | None, over: timedelta) -> str | None:
+    return f" ({limit.said(over)})" if limit else None
+
+
 def _applies(rule: Rule, now: Moment, place: str | None = None) -> bool:
     """Whether a rule may hold here. What Packer says without a builder is of the whole build, whatever the phase."""
     if now.adrift:
@@ -413,6 +425,12 @@ def _applies(rule: Rule, now: Moment, place: str | None = None) -> bool:
 def _ended_badly(now: Moment) -> bool:
     """What held when the step failed or was stopped is part of why: it stays as it is."""
     return now.step is not None and now.step.state in ("failed", "stopped")
+
+
+def _since(known: datetime | None, state: str, now: Moment) -> datetime:
+    """Since when a state holds at least: since it was seen first, or since the run was told to stop."""
+    asked = now.around.cancel.at if state == "Canceling" and now.around.cancel else now.at
+    return min(known or now.at, asked)
 
 
 def _excused(rule: Rule, text: str) -> bool:

@@ -45,7 +45,8 @@ class Step:
     """One provisioner of the plan, by Packer's type. `index` starts at 1 and counts AIB's two hidden steps too.
 
     `name` is the template's name for it, else what the log shows (the script's or file's name), else None.
-    `activity` is what it does now, in a few words ("Installing Windows updates"), None when nothing is known.
+    `activity` is what it does now, in a few words ("Installing Windows updates"), None when nothing is known. `held` is
+    how long it has slept by plan, in holds that are over, `silent` the longest time without a line that it has survived.
     """
 
     index: int
@@ -59,6 +60,8 @@ class Step:
     first_line: int | None = None
     last_line: int | None = None
     activity: str | None = None
+    held: timedelta = timedelta()
+    silent: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)

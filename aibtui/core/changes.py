@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from aibtui.core.build import Build, Phase, Step
+from aibtui.core.polls import Replica
 from aibtui.core.updates import (
     Alert,
     AlertClosed,
@@ -14,6 +15,7 @@ from aibtui.core.updates import (
     AlertUpdated,
     Change,
     PhaseChanged,
+    ReplicaMoved,
     RunStateChanged,
     StepBegan,
     StepEnded,
@@ -55,6 +57,15 @@ def changes_between(
     if old_transport is None or (old_transport.state, old_transport.reason) != (transport.state, transport.reason):
         changes.append(TransportChanged(at, transport))
     return tuple(changes)
+
+
+def replica_changes(
+    old: tuple[Replica, ...] | None, new: tuple[Replica, ...] | None, at: datetime
+) -> tuple[ReplicaMoved, ...]:
+    """What is new of the image version's copies."""
+    known = {(replica.version, replica.region): replica for replica in old or ()}
+    moved = [(known.get((replica.version, replica.region)), replica) for replica in new or ()]
+    return tuple(ReplicaMoved(at, replica, before) for before, replica in moved if before != replica)
 
 
 def _run_state_changes(old: Build, new: Build, at: datetime) -> Iterator[Change]:

@@ -14,11 +14,12 @@ from typing import Final
 
 from aibtui.core.alerts import Alerts
 from aibtui.core.build import Build, Output, Step
+from aibtui.core.commands import Dialect
 from aibtui.core.durations import shell_span
 from aibtui.core.lines import Block, Line, parse_line
 from aibtui.core.polls import Template
 from aibtui.core.rulebook import Match, Rule
-from aibtui.core.sleeps import LEAST_SECONDS, Dialect, Plan, Sleep, plan_of
+from aibtui.core.sleeps import LEAST_SECONDS, Plan, Sleep, plan_of
 from aibtui.core.updates import Alert, Change, Evidence, Hold, HoldBegan, HoldEnded, PlannedHold
 
 MARKER: Final = "Sleep"
@@ -52,6 +53,7 @@ class Holds:
         """When the last one ended: silence counts from there."""
         self.held = timedelta()
         """How long the holds of the running step have lasted that are over."""
+        self._slept_in: dict[int, timedelta] = {}
         self._alerts = alerts
         self._rule = rule
         self._marker = marker.strip()
@@ -79,6 +81,12 @@ class Holds:
         """What began and ended since this was asked last, each with its place among the lines."""
         news, self._news = self._news, []
         return news
+
+    def counted(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The steps, with how long each has slept by plan."""
+        if not self._slept_in:
+            return steps
+        return tuple(replace(step, held=self._slept_in.get(step.index, step.held)) for step in steps)
 
     def planned(self, build: Build) -> tuple[PlannedHold, ...]:
         """The holds that are still to come."""
@@ -281,6 +289,7 @@ class Holds:
         at = max(at or hold.began_at, hold.began_at)
         self.hold, self.ended_at = None, at
         self.held += at - hold.began_at
+        self._slept_in[hold.step] = self._slept_in.get(hold.step, timedelta()) + (at - hold.began_at)
         self._news.append((max(number * 4 - 1, (hold.line or 0) * 4 + 3), HoldEnded(at, hold)))
         if why != "stopped":
             self._alerts.end(RULE, at)

@@ -1,4 +1,4 @@
-"""Where the lines of a log lie and of what kind each is, without the text: a byte per line, and a few per 64 lines."""
+"""Where the lines of a log lie and of what kind each is, without the text: a byte per line, and a few per 4 KiB."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from aibtui.core.looks import ERROR, NOISE, OUTPUT, WARNING, WORDS, judge, signature
+from aibtui.core.lines import stamp_before
+from aibtui.core.looks import ERROR, NOISE, OUTPUT, WARNING, WORDS
+from aibtui.core.skim import GAP, HEAD, SAME, Skim
 
-__all__ = ["ERROR", "NOISE", "OUTPUT", "WARNING", "WORDS"]
+__all__ = ["ERROR", "GAP", "NOISE", "OUTPUT", "SAME", "WARNING", "WORDS"]
 
-BLOCK: Final = 64
-"""Every 64th line's offset is kept, and the stamp before it."""
-REACH: Final = 64 * 1024
-"""An offset is also kept where the last kept one is this many bytes back, so that long lines make no look-up slow."""
-HEAD: Final = 512
-"""As much of a line as its kind is judged by."""
+BLOCK: Final = 4 * 1024
+"""The offset of the first line behind this many bytes is kept, its number, and the stamp before it; and so on."""
 LONGEST: Final = 16 * 1024
 """As much of a line as anybody draws."""
-SILENCE: Final = timedelta(minutes=3)
-"""The build is said to have been silent where two lines that it showed are this far apart."""
 
 KIND: Final = 0b0000_0111
-SAME: Final = 0b0000_1000
-"""The line says what one of the few before it said already, or is newer progress of the same thing."""
-GAP: Final = 0b0001_0000
-"""The first line after a silence."""
 EVIDENCE: Final = 0b0010_0000
 """Set from outside: an alert names this line."""
 MATCH: Final = 0b0100_0000
@@ -34,8 +26,6 @@ MATCH: Final = 0b0100_0000
 HIT: Final = 0b1000_0000
 """Set from outside: the searched pattern is in this line."""
 
-_NEAR: Final = 6
-"""As many different lines back a line may repeat one: loops print a few lines a round."""
 _FIRST_LOOK: Final = 256
 _LONGEST_LOOK: Final = 64 * 1024
 
@@ -82,37 +72,25 @@ class LineIndex:
         self._firsts = array("Q", [0])
         self._stamps = array("q", [-1])
         self._bytes = bytearray()
-        self._gaps: dict[int, timedelta] = {}
-        self._recent: list[int] = []
-        self._stamp = b""
-        self._shown_stamp = b""
+        self._stamp = -1
+        self._skim = Skim()
 
     def feed(self, data: bytes) -> None:
         """Take the bytes that follow. What has no newline yet counts once its newline comes, or at `finish`."""
-        position = 0
-        while (end := data.find(b"\n", position)) >= 0:
-            if self._head:
-                self._hold(data, position, end)
-                head = bytes(self._head)
-                self._head.clear()
-            else:
-                head = data[position : min(end, position + HEAD)]
-            position = end + 1
-            if head[65:67] == b" [" and head[37:47] == b"] PACKER 2":
-                # Nearly all of Packer's debug log looks so; to judge it any further would double the time it takes.
-                self._stamp = head[46:65]
-                self._add(NOISE, self.size + position)
-            else:
-                self._end_line(head, self.size + position)
-        self._hold(data, position, len(data))
+        first, end = 0, data.rfind(b"\n") + 1
+        if end and self._head:
+            first = data.find(b"\n") + 1
+            self._hold(data, 0, first - 1)
+            self._take_held(self.size + first)
+        if first < end:
+            self._take(data[first:end], self.size + end)
+        self._hold(data, end, len(data))
         self.size += len(data)
 
     def finish(self) -> None:
         """The log is over: what is left without a newline is its last line."""
         if self._head:
-            head = bytes(self._head)
-            self._head.clear()
-            self._end_line(head, self.size)
+            self._take_held(self.size)
 
     def kind(self, line: int) -> int:
         """NOISE, WORDS, OUTPUT, WARNING or ERROR."""
@@ -124,13 +102,15 @@ class LineIndex:
 
     def gap(self, line: int) -> timedelta | None:
         """How long the build had shown nothing before this line, where it has the bit GAP."""
-        return self._gaps.get(line)
+        return self._skim.gaps.get(line)
 
-    def set(self, line: int, bit: int) -> None:
-        """Set a bit of a line from outside."""
-        if not self._bytes[line] & bit:
-            self._bytes[line] |= bit
-            self.changes += 1
+    def set(self, line: int, bit: int) -> bool:
+        """Set a bit of a line from outside; False where it was set."""
+        if self._bytes[line] & bit:
+            return False
+        self._bytes[line] |= bit
+        self.changes += 1
+        return True
 
     def unset(self, line: int, bit: int) -> None:
         """Clear a bit of a line."""
@@ -187,7 +167,7 @@ class LineIndex:
             raise IndexError(line)
         at = bisect_right(self._firsts, line) - 1
         offset = self._offsets[at]
-        return Span(offset, min(self._end(at) - offset, REACH + LONGEST), line - self._firsts[at])
+        return Span(offset, min(self._end(at) - offset, BLOCK + LONGEST), line - self._firsts[at])
 
     def stretch(self, line: int, length: int) -> Stretch:
         """About `length` bytes of whole lines that begin with `line` or a little before it."""
@@ -199,14 +179,14 @@ class LineIndex:
         return Stretch(offset, self._end(end - 1) - offset, self._firsts[at], last)
 
     def stamp_before(self, line: int) -> datetime | None:
-        """A stamp that stands up to 64 lines before a line, in UTC; None where none was seen yet."""
-        stamp = self._stamps[min(line, self.lines) // BLOCK]
+        """A stamp that stands a little before a line, in UTC; None where none was seen yet."""
+        stamp = self._stamps[bisect_right(self._firsts, line) - 1]
         return None if stamp < 0 else datetime.fromtimestamp(stamp, UTC)
 
     def line_at(self, at: datetime) -> int:
-        """A line up to 64 lines before the first one that is stamped `at` or later."""
+        """A line a little before the first one that is stamped `at` or later."""
         # Where no stamp was seen yet it is -1, which sorts below every other; stamps never go backwards.
-        return max(0, bisect_right(self._stamps, int(at.timestamp()) - 1) - 1) * BLOCK
+        return self._firsts[max(0, bisect_right(self._stamps, int(at.timestamp()) - 1) - 1)]
 
     def _end(self, at: int) -> int:
         return self._offsets[at + 1] if at + 1 < len(self._offsets) else self.size
@@ -214,47 +194,51 @@ class LineIndex:
     def _hold(self, data: bytes, begin: int, end: int) -> None:
         self._head += data[begin : min(end, begin + HEAD - len(self._head))]
 
-    def _end_line(self, head: bytes, next_begin: int) -> None:
-        kind, stamp, text = judge(head)
-        if stamp:
-            self._stamp = stamp
-        self._add(kind | self._judge_among_others(kind, text) if kind else kind, next_begin)
+    def _take_held(self, end: int) -> None:
+        """Take the line whose beginning is held, and that ends at an offset."""
+        head = bytes(self._head)
+        self._head.clear()
+        self._take(head + b"\n", end)
 
-    def _add(self, byte: int, next_begin: int) -> None:
-        self._bytes.append(byte)
-        self.lines += 1
-        if self.lines % BLOCK == 0:
-            moment = _moment(self._stamp)
-            self._stamps.append(max(self._stamps[-1], int(moment.timestamp()) if moment else -1))
-        if self.lines % BLOCK == 0 or next_begin - self._offsets[-1] >= REACH:
-            self._offsets.append(next_begin)
-            self._firsts.append(self.lines)
+    def _take(self, lines: bytes, end: int) -> None:
+        """Take whole lines, the last of which ends at an offset."""
+        begin, first = end - len(lines), self.lines
+        self._bytes += self._skim.take(lines)
+        self.lines = self._skim.lines
+        counted = 0
+        while (newline := lines.find(b"\n", max(counted, self._offsets[-1] + BLOCK - begin - 1))) >= 0:
+            behind = newline + 1
+            first += lines.count(b"\n", counted, behind)
+            self._see_stamp(lines, counted, behind)
+            counted = behind
+            self._offsets.append(begin + behind)
+            self._firsts.append(first)
+            self._stamps.append(self._stamp)
+        self._see_stamp(lines, counted, len(lines))
 
-    def _judge_among_others(self, kind: int, text: bytes) -> int:
-        """GAP or SAME, for a line that is not NOISE."""
-        if self._stamp[:16] != self._shown_stamp[:16]:
-            gap = self._gap_to_now()
-            self._shown_stamp = self._stamp
-            if gap is not None:
-                self._gaps[self.lines] = gap
-                self._recent = [hash(signature(text, kind))]
-                return GAP
-        mark = hash(signature(text, kind))
-        if mark in self._recent:
-            return SAME
-        self._recent.append(mark)
-        if len(self._recent) > _NEAR:
-            del self._recent[0]
-        return 0
-
-    def _gap_to_now(self) -> timedelta | None:
-        now, before = _moment(self._stamp), _moment(self._shown_stamp)
-        return now - before if now and before and now - before >= SILENCE else None
+    def _see_stamp(self, lines: bytes, begin: int, end: int) -> None:
+        found = stamp_before(lines, begin, end)
+        if found is not None:
+            self._stamp = max(self._stamp, int(found.timestamp()))
 
 
-def _moment(stamp: bytes) -> datetime | None:
-    """`2026/03/22 13:04:38` as a time."""
-    try:
-        return datetime.strptime(stamp.decode("ascii"), "%Y/%m/%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
+class Tally:
+    """How many lines from `first` on a table wants. Only those are counted that were not at the last asking."""
+
+    def __init__(self, index: LineIndex, wanted: bytes, first: int = 0) -> None:
+        self._index = index
+        self._wanted = wanted
+        self._first = first
+        self._known = (index.changes, first, 0)
+
+    def up_to(self, stop: int) -> int:
+        """How many of them stand before `stop`."""
+        index, (changes, line, found) = self._index, self._known
+        stop = max(self._first, min(stop, index.lines))
+        if changes != index.changes or stop - self._first < abs(line - stop):
+            line, found = self._first, 0
+        low, high = min(line, stop), max(line, stop)
+        counted = index.count(self._wanted, low, high)
+        found += counted if stop > line else -counted
+        self._known = (index.changes, stop, found)
+        return found

@@ -35,6 +35,8 @@ _PREFIX = re.compile(
 )
 _CONTAINER_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z? +")
 _STAMP = re.compile(rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?: |$)")
+_LEAST_REACH = 4096
+_LONGEST_MARK = len(b"PACKER ERR 2")
 _STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)")
 _PROCESS = re.compile(r"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
 _BUILDER = re.compile(r"(?:(==> |--> | {4}))?(?:azure-arm[\w.]*|vhd):(?: |$)")
@@ -184,17 +186,27 @@ def _stamp(match: re.Match[bytes]) -> datetime | None:
 
 def stamp_before(data: bytes, low: int, high: int) -> datetime | None:
     """The last stamp in `data[low:high]`, for lines that have none of their own."""
-    while high > low:
-        at = data.rfind(b"PACKER 2", low, high)
-        at = max(at, data.rfind(b"PACKER ERR 2", max(at, low), high))
-        if at < 0:
-            return None
+    while (at := _last_mark(data, low, high)) >= 0:
         match = _STAMPED.match(data, at)
         found = _stamp(match) if match else None
         if found:
             return found
         high = at
     return None
+
+
+def _last_mark(data: bytes, low: int, high: int) -> int:
+    """Where the last stamp of `data[low:high]` begins, or what looks like one; -1 where there is none.
+
+    Looked for from the end in growing parts, because the one form of the two that a log does not have is nowhere.
+    """
+    reach = _LEAST_REACH
+    while True:
+        begin = max(low, high - reach)
+        at = max(data.rfind(b"PACKER 2", begin, high), data.rfind(b"PACKER ERR 2", begin, high))
+        if at >= 0 or begin == low:
+            return at
+        high, reach = begin + _LONGEST_MARK, reach * 4  # a mark may lie across the border
 
 
 @dataclass(frozen=True, slots=True)

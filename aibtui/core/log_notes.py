@@ -19,13 +19,14 @@ def log_absent(at: datetime) -> Alert:
     )
 
 
-def log_replaced(at: datetime, generation: int) -> Alert:
+def log_replaced(at: datetime) -> Alert:
     """The log that is read now is another one."""
     return Alert(
         rule="log-replaced",
         severity="info",
         title="The log was replaced by another one; it is read again from its start",
-        cause="The blob in the staging group was rewritten with other content, or deleted and made anew.",
-        remedy=f"Nothing to do. The bytes read before are kept beside the recording as customization.log.{generation}.",
+        cause="The blob in the staging group was rewritten with other content, or deleted and made anew; or it holds "
+        "something else than what the build's container had said.",
+        remedy="Nothing to do. What was read before is kept beside the recording.",
         at=at,
     )

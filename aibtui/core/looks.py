@@ -1,31 +1,27 @@
 """What a line is by its looks: Packer's debug log, Packer's own words, a script's output, a warning, an error.
 
-Looks are a hint for the eye; alerts are the rules' business. Every line of a log passes here, so bytes are judged and
-no Line is made where the form is the usual one.
+Looks are a hint for the eye; alerts are the rules' business. What is said of one line is also found in many lines at
+once, in one pass over their bytes: `remarkable` and `moving`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
+
+import re2
 
 from aibtui.core.lines import parse_line
 
 NOISE, WORDS, OUTPUT, WARNING, ERROR = range(5)
 
-_ERROR_LIKE = re.compile(
-    rb"\s*(?:npm )?(?:error|fatal|exception)\b(?! ?(?:code|level)?s? ?[:=]? ?0\b)"
-    rb"|[\w.-]+ : (?:cannot|could not|the (?:term|remote|operation|request|property|argument)|access) "
-    rb"|\s*\+ (?:CategoryInfo|FullyQualifiedErrorId) ",
-    re.IGNORECASE,
-)
-_ERROR_NAMED = re.compile(rb"(?:[Ee]rror|[Ee]xception): ")
-_WARNING_LIKE = re.compile(rb"\s*(?:npm )?warn(?:ing)?\b", re.IGNORECASE)
-_RESTARTING = re.compile(
-    rb"A system shutdown is in progress|A system shutdown has already been scheduled|\((?:1115|1190)\)"
-)
+DATED_TEXT: Final = (b" ui: ==> azure-arm: ", b" ui:     azure-arm: ")
+"""What stands in a usual line, from column 65 on behind prefix and stamp, before a text that came through the builder."""
+OUT_TEXT: Final = (b"] PACKER OUT     azure-arm: ", b"] PACKER OUT ==> azure-arm: ")
+"""What stands in a line of the first generation, from column 37 on, before a text that came through the builder."""
+
 # What Packer's builder and provisioners say about themselves, as they say it (seen in logs of 2022 to 2026).
-_WORDS = re.compile(
+_WORDS: Final = (
     rb" ?-> \w|Running builder \.\.\.|Creating Azure Resource Manager|ARM Client successfully"
     rb"|Getting (?:source image id|the certificate's URL|the VM's)|Using existing resource group"
     rb"|(?:Validating|Deploying) deployment template"
@@ -39,13 +35,53 @@ _WORDS = re.compile(
     rb"|Deleted -> |Cleanup |Removing the created Deployment|Adding to deletion queue"
     rb"|The resource group was not created by Packer|Provisioning step had errors"
 )
-_PROGRESS = re.compile(
+_ERROR: Final = rb"\s*(?:npm )?(?:error|fatal|exception)\b"
+_NO_ERROR: Final = rb"(?! ?(?:code|level)?s? ?[:=]? ?0\b)"
+_POWERSHELL: Final = (
+    rb"[\w.-]+ : (?:cannot|could not|the (?:term|remote|operation|request|property|argument)|access) "
+    rb"|\s*\+ (?:CategoryInfo|FullyQualifiedErrorId) "
+)
+_ERROR_NAMED: Final = rb"(?:[Ee]rror|[Ee]xception): "
+_WARNING: Final = rb"\s*(?:npm )?warn(?:ing)?\b"
+_PROGRESS: Final = (
     rb"\d ?%|\d ?[kKMGT]?i?[Bb]?(?:ytes)? ?(?:/|of|out of) ?\d[\d.,]* ?[kKMGT]?i?B|\d ?[kKMGT]i?B/s"
     rb"|\b[Ss]till |(?:elapsed|remaining)\b"
 )
+
+_LIKE_ERROR = re.compile(_ERROR + _NO_ERROR + rb"|" + _POWERSHELL, re.IGNORECASE)
+_NAMES_ERROR = re.compile(_ERROR_NAMED)
+_LIKE_WARNING = re.compile(_WARNING, re.IGNORECASE)
+_LIKE_WORDS = re.compile(_WORDS)
+_LIKE_PROGRESS = re.compile(_PROGRESS)
+_RESTARTING = re.compile(
+    rb"A system shutdown is in progress|A system shutdown has already been scheduled|\((?:1115|1190)\)"
+)
+
+
+def _for_many(source: bytes) -> Any:
+    """A pattern that is searched in many lines at once, in one pass, and matches once in each."""
+    options = re2.Options()
+    options.never_nl = True
+    options.encoding = re2.Options.Encoding.LATIN1
+    return re2.compile(b"(?m)(?:" + source + b").*", options)
+
+
+# RE2 knows no look-ahead: an error that is none is found as well, and judged by its line.
+_REMARKABLE = _for_many(
+    b"|".join(
+        (b"^(?:" + _WORDS.replace(b"$", b""), b"(?i:" + _ERROR, _POWERSHELL, _WARNING + b"))", _ERROR_NAMED),
+    )
+)
+_MOVING = _for_many(_PROGRESS)
 _OWN_STAMP = re.compile(rb"\W{0,2}\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\dZ]*|\W{0,2}\d\d:\d\d:\d\d[.,\d]*")
-_MOVING = b"0123456789.,#=>-|/\\ \xe2\x96\x88\x91\x92\x93\x81\x82\x83"
-_AFTER_STAMP: Final = 66
+_FIGURES = b"0123456789.,#=>-|/\\ \xe2\x96\x88\x91\x92\x93\x81\x82\x83"
+
+
+def text_column(line: bytes) -> int | None:
+    """Where the text begins that is shown of a line of a usual form; None in any other line."""
+    if line[37:47] == b"] PACKER 2":
+        return 85 if line[65:85] in DATED_TEXT else 66 if line[65:67] == b" [" else None
+    return 65 if line[37:65] in OUT_TEXT else None
 
 
 def judge(head: bytes) -> tuple[int, bytes, bytes]:
@@ -55,6 +91,8 @@ def judge(head: bytes) -> tuple[int, bytes, bytes]:
     its user, everything else is OUTPUT, or by its looks WARNING or ERROR. What Windows prints to stderr while it
     restarts as asked is no error.
     """
+    if head[37:65] in OUT_TEXT:
+        return judge_text(head[65:]), b"", head[65:]
     if head[37:47] != b"] PACKER 2" or head[65:66] != b" ":
         return _judge_unusual(head)
     # The usual form: [guid] PACKER yyyy/mm/dd HH:MM:SS and what was said.
@@ -71,7 +109,7 @@ def judge(head: bytes) -> tuple[int, bytes, bytes]:
         return _judge_unusual(head)
     if text is None:
         return _judge_unusual(head)
-    return _judge_text(text.rstrip(), failing=failing), stamp, text
+    return judge_text(text, failing=failing), stamp, text
 
 
 def _judge_unusual(head: bytes) -> tuple[int, bytes, bytes]:
@@ -80,23 +118,25 @@ def _judge_unusual(head: bytes) -> tuple[int, bytes, bytes]:
     if line.stream == "log":
         return NOISE, stamp, b""
     text = line.text.encode("utf-8", "surrogatepass")
-    kind = _judge_text(text.rstrip(), failing=line.stream == "error")
+    kind = judge_text(text, failing=line.stream == "error")
     if kind == OUTPUT and not line.builder and line.stream == "ui":
         kind = WORDS
     return kind, stamp, text
 
 
-def _judge_text(text: bytes, *, failing: bool) -> int:
+def judge_text(text: bytes, *, failing: bool = False) -> int:
+    """The kind of what is shown; `failing` where Packer itself calls it an error."""
+    text = text.rstrip()
     if not text:
         return NOISE
     if failing or _may_be_bad(text.lower()):
         if _RESTARTING.search(text):
             return OUTPUT
-        if _WARNING_LIKE.match(text):
+        if _LIKE_WARNING.match(text):
             return WARNING
-        if failing or _ERROR_LIKE.match(text) or _ERROR_NAMED.search(text):
+        if failing or _LIKE_ERROR.match(text) or _NAMES_ERROR.search(text):
             return ERROR
-    return WORDS if _WORDS.match(text) else OUTPUT
+    return WORDS if _LIKE_WORDS.match(text) else OUTPUT
 
 
 def _may_be_bad(lowered: bytes) -> bool:
@@ -111,25 +151,35 @@ def _may_be_bad(lowered: bytes) -> bool:
     )
 
 
-def signature(text: bytes, kind: int) -> bytes:
-    """What stays of a line when it is printed again, or printed again with newer figures."""
+def signature(text: bytes, *, progress: bool) -> bytes:
+    """What stays of a line when it is printed again, or, if it tells of progress, printed again with newer figures."""
     text = text.strip()
     own = _OWN_STAMP.match(text)
     if own:
         text = text[own.end() :]
-    if kind in (WARNING, ERROR) or not is_progress(text):
-        return text
-    return text.translate(None, _MOVING)
+    return text.translate(None, _FIGURES) if progress else text
 
 
 def is_progress(text: bytes) -> bool:
     """The line tells how far something has come."""
-    may_be = (
-        b"%" in text
-        or b"/" in text
-        or b" of " in text
-        or b"till " in text
-        or b"elapsed" in text
-        or b"remaining" in text
-    )
-    return may_be and _PROGRESS.search(text) is not None
+    return _LIKE_PROGRESS.search(text) is not None
+
+
+def remarkable(texts: bytes) -> set[int]:
+    """Of many texts, one a line, those that may be of another kind than OUTPUT, counted from 0."""
+    return _found_in(_REMARKABLE, texts)
+
+
+def moving(texts: bytes) -> set[int]:
+    """Of many texts, one a line, those that tell of progress, counted from 0."""
+    return _found_in(_MOVING, texts)
+
+
+def _found_in(pattern: Any, texts: bytes) -> set[int]:
+    found, line, counted = set(), 0, 0
+    for match in pattern.finditer(texts):
+        begin = match.start()
+        line += texts.count(b"\n", counted, begin)
+        counted = begin
+        found.add(line)
+    return found

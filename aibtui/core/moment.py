@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aibtui.core.build import Build, Step
+from aibtui.core.polls import Status, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,14 @@ class Moment:
     """The log shows neither a plan nor a phase nor a step yet: perhaps its start is missing."""
     left: timedelta | None = None
     """Until `buildTimeoutInMinutes` is over, where the template is known."""
+    status: Status | None = None
+    operation_id: str | None = None
+    around: Surroundings = field(default_factory=Surroundings)
+    job_ran: timedelta | None = None
+    """How long the pipeline's job has run, where its log is what is read."""
 
 
-def moment_of(build: Build, at: datetime) -> Moment:
+def moment_of(build: Build, at: datetime, around: Surroundings | None = None) -> Moment:
     """The moment of a build at `at`, the log's own time."""
     phase, facts = build.phase, build.facts
     started_at = build.run_started_at
@@ -39,4 +45,7 @@ def moment_of(build: Build, at: datetime) -> Moment:
         facts.staging_group,
         build.step is None and not build.steps and (phase is None or phase.name == "prepare"),
         max(started_at + build.timeout - at, timedelta()) if started_at and build.timeout else None,
+        build.status,
+        facts.operation_id,
+        around or Surroundings(),
     )

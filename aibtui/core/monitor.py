@@ -11,11 +11,12 @@ from aibtui.core import arm_error, cause, holds, packer
 from aibtui.core.alerts import Alerts
 from aibtui.core.arm_error import ArmErrors
 from aibtui.core.build import Build, Output
-from aibtui.core.changes import changes_between
+from aibtui.core.changes import changes_between, replica_changes
 from aibtui.core.clues import Clues
 from aibtui.core.events import CommandFound, DownloadMoved
 from aibtui.core.fold import Fold
 from aibtui.core.forecast import Baseline
+from aibtui.core.job_limits import look_ahead
 from aibtui.core.lines import (
     LOOK_BACK,
     Block,
@@ -31,18 +32,21 @@ from aibtui.core.lines import (
 from aibtui.core.log_notes import log_absent, log_replaced
 from aibtui.core.moment import moment_of
 from aibtui.core.outlook import Outlook
-from aibtui.core.polls import Chunk, Poll, Status, Surroundings
+from aibtui.core.polls import NOTES, Chunk, Poll, Status, Surroundings
 from aibtui.core.pulse import Pulse, Sampler
 from aibtui.core.rulebook import Rule
 from aibtui.core.runstate import lay_over
 from aibtui.core.scan import Scanner
 from aibtui.core.task import Said, Task
 from aibtui.core.tempo import Pace
+from aibtui.core.thresholds import limits_of, survived
 from aibtui.core.transport import Sight
 from aibtui.core.updates import Change, ForecastChanged, HoldBegan, HoldEnded, LogReplaced, Update
+from aibtui.core.validation import Validators
 
 _LOG = "customization.log"
 _TASK_LOG = "devops.log"
+_VALIDATION_LOG = "validation.log"
 _STOP_WITHOUT_STAMP = b"PACKER OUT Cancelling build after receiving"
 _TICK = timedelta(seconds=30)
 _JUDGE_EVERY = timedelta(seconds=10)
@@ -68,6 +72,7 @@ class Monitor:
         self._sight = Sight()
         self._generation = 0
         self._shown: Update | None = None
+        self._validators: Validators | None = None
         self._refused = False
         self._start_log()
 
@@ -98,6 +103,7 @@ class Monitor:
     def expect(self, baseline: Baseline) -> None:
         """Compare with these earlier runs from the next look on."""
         self._outlook = Outlook(baseline)
+        self._alerts.limits = limits_of(self._build(), baseline)
 
     def retell(self) -> None:
         """Tell everything again at the next look, as to somebody who comes in now."""
@@ -106,10 +112,13 @@ class Monitor:
     def feed(self, poll: Poll) -> Update:
         """Digest one look."""
         replaced: list[Change] = []
+        self._around = poll.around or self._around
         if poll.status:
             self._take_status(poll.status, poll.at)
-        self._around = poll.around or self._around
         for chunk in poll.chunks:
+            if chunk.log == _VALIDATION_LOG:
+                self._validators = self._validators or Validators(Monitor(self._rules).feed)
+                self._validators.hear(chunk, poll.at)
             if chunk.log == _TASK_LOG:
                 self._hear(self._task.feed(chunk.data), poll.at)
             if chunk.log != _LOG:
@@ -118,7 +127,7 @@ class Monitor:
                 self._generation = chunk.generation
                 replaced += [HoldEnded(poll.at, self._holds.hold)] if self._holds.hold else []
                 self._start_log()
-                self._alerts.note(log_replaced(poll.at, chunk.generation))
+                self._alerts.note(log_replaced(poll.at))
                 replaced.append(LogReplaced(poll.at, chunk.generation))
             self._take(chunk, poll.at)
         if poll.ended:
@@ -129,15 +138,22 @@ class Monitor:
             self._holds.finish()
         self._pass_time(poll)
         self._miss_log(poll)
-        refusals = [trouble for trouble in poll.troubles if trouble.target == "log" and trouble.kind != "disk"]
+        refusals = [trouble for trouble in poll.troubles if trouble.target == "log" and trouble.kind not in NOTES]
         self._refused = any(not trouble.waiting for trouble in refusals) or (self._refused and not poll.log_read)
         build = self._build()
         transport = self._sight.look(poll, build)
         hold = self._holds.hold
-        held = None if hold else self._holds.held
-        told = self._outlook.look(build, self._log_now(poll) or poll.at, self._alerts, held) if not poll.ended else None
+        planned, now = self._holds.planned(build), self._log_now(poll) or poll.at
+        told = None
+        if not poll.ended:
+            look_ahead(self._around.job_began_at, build, poll.at, self._alerts)
+            told = self._outlook.look(build, now, self._alerts, hold, self._holds.held, planned)
         verdict = cause.judge(build, self._alerts.all, self._clues)
         alerts = verdict.proves(self._alerts.all) if verdict else self._alerts.all
+        root_cause = arm_error.root_cause(build, alerts, self._arm_errors) or (verdict.cause if verdict else None)
+        validation = self._validators.seen if self._validators else None
+        if validation:
+            alerts, root_cause = validation.explains(alerts), validation.proves(root_cause)
         before = self._shown
         known = before if before and not replaced else None
         news = self._holds.take_news()
@@ -159,24 +175,28 @@ class Monitor:
                     poll.at,
                     news,
                 ),
+                *replica_changes(before.around.replicas if before else None, self._around.replicas, poll.at),
                 *((ForecastChanged(poll.at, told),) if told and self._outlook.news(told) else ()),
             ),
             transport=transport,
-            root_cause=arm_error.root_cause(build, alerts, self._arm_errors) or (verdict.cause if verdict else None),
+            root_cause=root_cause,
             generation=self._generation,
             ended=poll.ended,
             tempo=self._pace.tempo(build, self._log_now(poll)),
             forecast=told,
             hold=hold,
-            planned_holds=self._holds.planned(build),
+            planned_holds=planned,
+            limits=self._alerts.limits,
             around=self._around,
+            validation=validation,
         )
         self._shown = update
         return update
 
     def _build(self) -> Build:
         read = (self._bytes, self._lines.count) if self._bytes else (self._task.bytes, self._task.lines)
-        seen = replace(self._fold.build, bytes=read[0], lines=read[1], output=self._output)
+        steps = self._holds.counted(self._fold.build.steps)
+        seen = replace(self._fold.build, bytes=read[0], lines=read[1], output=self._output, steps=steps)
         return lay_over(seen, self._statuses, logless=self._refused and not self._bytes)
 
     def _miss_log(self, poll: Poll) -> None:
@@ -191,7 +211,7 @@ class Monitor:
         known = self._statuses[-1][1] if self._statuses else None
         if known is not None and known.template is not None and status.template is None:
             status = replace(status, template=known.template)
-        self._alerts.see_status(status, moment_of(self._fold.build, at))
+        self._alerts.see_status(status, replace(moment_of(self._fold.build, at, self._around), status=status))
         if status == known:
             return
         if known and (known.run_state, known.sub_state) == (status.run_state, status.sub_state):
@@ -205,6 +225,7 @@ class Monitor:
         """What a pipeline's task prints: its own lines, and what the service told it."""
         for one in said:
             now = moment_of(self._fold.build, one.line.at or at)
+            now = replace(now, status=self._task.status, job_ran=self._task.ran)
             if one.place:
                 self._alerts.see_text(one.place, one.quoted, now, one.line)
             self._alerts.see_line(one.line, now, "devops")
@@ -309,6 +330,8 @@ class Monitor:
         at = gap.since
         while (at := at + _TICK) < gap.until:
             self._tick(at, seen, gap.since if gap.silent else None)
+        if gap.silent and not self._holds.hold:
+            self._fold.build = survived(self._fold.build, gap.until - max(gap.since, self._holds.ended_at or gap.since))
         self._clock = gap.until
 
     def _see(self, line: Line, block: Block, offset: int) -> None:
@@ -334,6 +357,7 @@ class Monitor:
             return
         if (before.step and before.step.index) != (build.step and build.step.index):
             self._alerts.leave_step(now)
+            self._alerts.limits = limits_of(lay_over(build, self._statuses[-1:]), self._outlook.baseline)
             self._pulse = Pulse()
         if transferred and self._due("transfer", now.at):
             self._alerts.see_transfer(replace(now, at=now.at + self._drift), self._seen(build))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from aibtui.core.alerts import Alerts
 from aibtui.core.build import Build
-from aibtui.core.forecast import Baseline, Forecast, forecast, step_keys
-from aibtui.core.updates import Alert
+from aibtui.core.forecast import Baseline, Forecast, Sleeping, forecast
+from aibtui.core.thresholds import Limits, limits_of
+from aibtui.core.updates import Alert, Hold, PlannedHold
 
 _LIKELY = 0.5
 _UNLIKELY = 0.3  # a chance that falls below this closes the warning, so that it does not flicker
-_OVER = 1.2  # times the longest seen
-_WORTH_SAYING = timedelta(minutes=2)
 _TOLD_AGAIN = timedelta(minutes=1)
-_NOT_HELD = timedelta()
+_NOTHING = timedelta()
 
 
 class Outlook:
@@ -24,18 +24,24 @@ class Outlook:
         self.baseline = baseline
         self._told: Forecast | None = None
 
-    def look(self, build: Build, now: datetime, alerts: Alerts, held: timedelta | None = _NOT_HELD) -> Forecast | None:
+    def look(
+        self,
+        build: Build,
+        now: datetime,
+        alerts: Alerts,
+        hold: Hold | None = None,
+        held: timedelta = _NOTHING,
+        planned: Iterable[PlannedHold] = (),
+    ) -> Forecast | None:
         """The forecast at `now`, the log's own time; raises and ends `timeout-ahead` and `step-over`.
 
-        `held` is how long the running step has slept by plan; None while it does, which mutes `step-over`.
+        `hold` is the one under way, which mutes `step-over`; `held` how long the running step has slept before it.
         """
-        told = forecast(build, self.baseline, now)
+        told = forecast(build, self.baseline, now, _sleeping(now, hold, held, planned))
         if told is not None:
             self._judge_timeout(build, told, now, alerts)
-            if held is not None:
-                self._judge_step(build, now - held, now, alerts)
-            else:
-                alerts.end("step-over", now)
+            limits = limits_of(build, self.baseline) if hold is None else None
+            self._judge_step(build, limits, now - held, now, alerts)
         return told
 
     def news(self, told: Forecast | None) -> bool:
@@ -55,26 +61,22 @@ class Outlook:
         if known is None:
             alerts.note(_timeout_ahead(build, told, told.timeout_at, chance, now))
 
-    def _judge_step(self, build: Build, worked_until: datetime, now: datetime, alerts: Alerts) -> None:
-        step = build.step
-        if step is None or step.state != "running" or step.started_at is None:
-            alerts.end("step-over", now)
-            return
-        key = step_keys(build.steps)[step.index - 1]
-        samples = self.baseline.steps.get(key, ())
-        spent = worked_until - step.started_at
-        if not samples or spent < max(samples) * _OVER + _WORTH_SAYING:
+    def _judge_step(
+        self, build: Build, limits: Limits | None, worked_until: datetime, now: datetime, alerts: Alerts
+    ) -> None:
+        step, limit = build.step, limits.took if limits else None
+        if limit is None or step is None or step.started_at is None or worked_until - step.started_at < limit.over:
             alerts.end("step-over", now)
             return
         if any(alert.rule == "step-over" and alert.open and alert.step == step.index for alert in alerts.all):
             return
-        worst, count = _minutes(max(samples)), len(samples)
+        spent, worst = worked_until - step.started_at, _minutes(limit.longest)
         alerts.note(
             Alert(
                 rule="step-over",
                 severity="warning",
-                title=f"Step {step.index} has run for {_minutes(spent)} minutes; it never took more than {worst}",
-                cause=f"The longest of {count} earlier runs took {worst} minutes for it. It has more to do, or hangs.",
+                title=f"Step {step.index} has run for {_minutes(spent)} minutes ({limit.said()})",
+                cause=f"{_longest(limit.n)} took {worst} minutes for it. It has more to do, or hangs.",
                 remedy="Look at its last output. If nothing new comes, cancel the build; do not wait for the time-out.",
                 at=now,
                 line=step.first_line,
@@ -95,6 +97,28 @@ def _timeout_ahead(build: Build, told: Forecast, at: datetime, chance: float, no
         at=now,
         step=build.step.index if build.step else None,
     )
+
+
+def _sleeping(now: datetime, hold: Hold | None, held: timedelta, planned: Iterable[PlannedHold]) -> Sleeping:
+    """What is slept by plan in this run. A hold whose length nobody knows adds nothing to what is left."""
+    ahead: dict[int, timedelta | None] = {}
+    for each in planned:
+        before = ahead.get(each.step, _NOTHING)
+        ahead[each.step] = (
+            before + timedelta(seconds=each.seconds) if each.seconds is not None and before is not None else None
+        )
+    if hold is None:
+        return Sleeping(held, ahead)
+    rest = ahead.get(hold.step, _NOTHING)
+    if hold.until is not None:
+        ahead[hold.step] = rest + max(hold.until - now, _NOTHING) if rest is not None else None
+    elif hold.planned:
+        ahead[hold.step] = None
+    return Sleeping(held + max(now - hold.began_at, _NOTHING), ahead)
+
+
+def _longest(runs: int) -> str:
+    return f"The longest of {runs} earlier runs" if runs > 1 else "The only earlier run"
 
 
 def _minutes(span: timedelta) -> int:

@@ -39,6 +39,19 @@ class Customizer:
 
 
 @dataclass(frozen=True, slots=True)
+class Distribution:
+    """One entry of the template's `distribute[]`: its type in Azure's word (`SharedImage`), and where the image goes.
+
+    `target` is the gallery image, the managed image or the blob; None where the service chooses. Regions are those of
+    the template, in its words.
+    """
+
+    type: str
+    target: str | None = None
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """What the image template says of itself; every field as the service gives it."""
 
@@ -53,6 +66,7 @@ class Template:
     validates: bool = False
     optimizes: bool = False
     distributes: tuple[str, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +94,20 @@ class Status:
 
 
 TroubleKind = Literal[
-    "offline", "throttled", "forbidden", "sign-in", "not-found", "gone", "protocol", "slow", "disk", "internal"
+    "offline",
+    "throttled",
+    "forbidden",
+    "sign-in",
+    "not-found",
+    "gone",
+    "protocol",
+    "slow",
+    "internal",
+    "disk",
+    "detour",
+    "clock",
 ]
+NOTES: tuple[TroubleKind, ...] = ("disk", "detour", "clock")  # worth a word, but the build is seen all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +115,8 @@ class Trouble:
     """Why a look, or a part of it, failed; shown, and tried again.
 
     `target` is what could not be read. `text` is one sentence for people, already without a traceback.
-    `waiting` marks what is normal early in a run (no storage account yet, no blob yet).
+    `waiting` marks what is normal early in a run (no storage account yet, no blob yet). Kinds of NOTES are no failure:
+    the recording cannot be written, the log is read another way, the clocks differ.
     """
 
     target: Literal["template", "log"]
@@ -120,17 +147,28 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """When the run was told to stop, by the Activity Log, and by whom."""
+
+    at: datetime
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a watch knows besides run state and log; None is what it has not (or not yet) been able to ask.
 
     `sign_in` says how and as whom. `resources` stood in the staging group at `listed_at`. `replicas` are the copies of
-    the image versions that this run distributes, since the service began to.
+    the image versions that this run distributes, since the service began to. `job_began_at` is when the pipeline's job
+    began in which the watch runs, if it does.
     """
 
     sign_in: str | None = None
     resources: tuple[Resource, ...] | None = None
     listed_at: datetime | None = None
     replicas: tuple[Replica, ...] | None = None
+    cancel: Cancel | None = None
+    job_began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

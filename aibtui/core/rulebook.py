@@ -22,7 +22,7 @@ from aibtui.core.updates import Severity
 
 Where = Literal["output", "packer", "debug", "raw", "message", "provisioning", "devops"]
 # Alerts that no row can raise: they compare with history, or with what became of the log.
-FOUND_BY_CODE = frozenset({"step-over", "timeout-ahead", "log-replaced", "log-absent"})
+FOUND_BY_CODE = frozenset({"step-over", "timeout-ahead", "log-replaced", "log-absent", "job-limit-ahead"})
 LOG_PLACES: frozenset[str] = frozenset({"output", "packer", "debug", "raw"})
 LINE_PLACES = LOG_PLACES | {"devops"}
 DOCS = "https://learn.microsoft.com/azure/virtual-machines/linux/image-builder-troubleshoot"
@@ -63,7 +63,10 @@ class Succession:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A repetition that has lasted `over`, with at least `times` lines, is of `severity`."""
+    """A repetition that has lasted `over`, with at least `times` lines, is of `severity`.
+
+    `by_history` moves `over` to what is unusual for the step by earlier runs; an error only comes later by that.
+    """
 
     pattern: Pattern
     over: timedelta
@@ -71,6 +74,7 @@ class Stage:
     severity: Severity
     title: str | None = None
     cause: str | None = None
+    by_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +354,7 @@ def _condition(kind: str, table: Mapping[str, Any]) -> Condition:
 
 
 def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
-    unknown = set(row) - {"match", "over", "times", "severity", "title", "cause"}
+    unknown = set(row) - {"match", "over", "times", "severity", "title", "cause", "by_history"}
     if unknown:
         raise ValueError(f"unknown key {sorted(unknown)[0]!r} in repeat")
     if row.get("severity", severity) not in get_args(Severity):
@@ -362,6 +366,7 @@ def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
         row.get("severity", severity),
         row.get("title"),
         row.get("cause"),
+        row.get("by_history") is True,
     )
 
 

@@ -6,19 +6,16 @@ Windows PowerShell, its guests from cmd, and POSIX shells; strings, comments and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
+from aibtui.core.commands import Dialect, Piece, pieces
 from aibtui.core.durations import FOR_EVER, clock_span, number, shell_span, timespan
-
-Dialect = Literal["powershell", "shell"]
 
 LEAST_SECONDS: Final = 120.0
 _LONGEST_SOURCE: Final = 400_000
 _DEEPEST: Final = 3
-_LONGEST_COMMAND: Final = 4000
-_LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +47,15 @@ class Plan:
     short_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A simple command, or the opening (with its header) or closing of a block."""
+@dataclass(slots=True)
+class _Block:
+    """A block that is open. Of a loop that does nothing but sleep: how often it turns, and what a turn sleeps."""
 
-    kind: Literal["run", "open", "close"]
-    text: str = ""
-    line: int = 0
-    background: bool = False
+    header: str
+    line: int
+    times: float = 0.0
+    seconds: float = 0.0
+    pure: bool = True
 
 
 @dataclass(slots=True)
@@ -65,7 +63,8 @@ class _Reading:
     """What is known while the pieces go by."""
 
     values: dict[str, float] = field(default_factory=dict)
-    blocks: list[str] = field(default_factory=list)
+    blocks: list[_Block] = field(default_factory=list)
+    head: str = ""
     said: re.Pattern[str] | None = None
     opaque: bool = False
     some: bool = False
@@ -91,7 +90,19 @@ _CALLED = re.compile(
     r"(?i)\[(?:system\.)?threading\.(?:thread\]::sleep|tasks\.task\]::delay)\s*\((.+?)\)(?:\.wait\(\))?$"
 )
 _PYTHON = re.compile(r"(?i)\btime\.sleep\(([^()]+)\)")
-_WAITFOR = re.compile(r"(?i)^(?:\S*\\)?(?:waitfor(?:\.exe)?\s+.*?/t\s+(\S+).*|wait-event\s+.*?-timeout\s+(\S+).*)$")
+_WAITFOR = re.compile(
+    r"(?i)^(?:\S*\\)?(?:waitfor(?:\.exe)?\s+.*?/t\s+(\S+).*|wait-event\s+.*?-timeout\s+(\S+).*"
+    r"|choice(?:\.exe)?\s+.*?/t\s+(\S+).*)$"
+)
+_READ = re.compile(r"^read\s+(?:.*\s)?-[a-su-z]*t\s*(\d\S*|\$\S+)(?:\s.*)?$")
+_LIMITED = re.compile(r"^(?:/\S*/)?timeout(?:\s+-\S+)*\s+(\d\S*)\s+(.+)$")
+_NEVER_ENDS = re.compile(r"^(?:/\S*/)?tail\s+(?:-\S+\s+)*/dev/null$")
+_TOTAL = re.compile(r"(?i)\.totalseconds\b")
+_RANGE = re.compile(r"(?<![\w.])(\d+|\$\w+)\s*\.\.\s*(\d+|\$\w+)|\{(\d+)\.\.(\d+)\}")
+_SEQ = re.compile(r"\bseq\s+(?:(\d+)\s+)?(\d+|\$\{?\w+\}?)\s*[)`]")
+_COUNT_UP = re.compile(r"(?i)\(+\s*\$?(\w+)\s*=\s*(\d+)\s*;\s*\$?\1\s*(-l[te]|<=?)\s*(\d+|\$?\w+)\s*;")
+_WORDS = re.compile(r"^for\s+\w+\s+in\s+(.+)$")
+_MOST_TURNS: Final = 100_000
 _INTERPRETER = re.compile(
     r"(?i)^(?:\S*[\\/])?(?:(?P<ps>powershell|pwsh)(?:\.exe)?\b.*?\s-c(?:ommand)?|(?P<cmd>cmd)(?:\.exe)?(?:\s+/\w)*?\s+/[ck]"
     r"|(?P<sh>(?:ba|da|k|z)?sh)\s+-\w*c|(?P<py>python[\d.]*)(?:\.exe)?\s+-c)\s+(?P<body>.+)$",
@@ -105,6 +116,7 @@ _TRIVIAL = re.compile(
     r"|stop-transcript|start-transcript|set-strictmode|set|param|using|import-module|set-executionpolicy|get-date|date|in"
     r"|try|finally|begin|end|process|done|fi|esac)\b|^#!|^\$[\w:]+\s*(?:\+\+|--)$|^\[cmdletbinding"
 )
+_LEAVES = re.compile(r"(?i)^(?:exit|return|break|continue)\b")
 _PRINT = re.compile(
     r"(?i)^(?:(?:write-(?:host|output|information)|echo|printf|out-host)(?:\s+-(?:object|messagedata|inputobject|e|n))*\s+"
     r"(?P<said>.+?)(?:\s+-\w.*)?|\[console\]::writeline\((?P<line>.+)\)|(?P<bare>\"[^\"]*\"|'[^']*'))$",
@@ -116,41 +128,93 @@ _INSERTED = re.compile(r"\$\([^()]*\)|\$\{[^}]*\}|\$[\w:]+(?:\.\w+)*|\{\d+[^}]*\
 def plan_of(source: str, dialect: Dialect, depth: int = 0) -> Plan:
     """All that a source plans to sleep. A source without any word of it costs one search."""
     source = source[:_LONGEST_SOURCE]
-    if not re.search(r"(?i)sleep|timeout|ping|::delay|waitfor|wait-event", source):
+    if not re.search(r"(?i)sleep|timeout|ping|::delay|waitfor|wait-event|\bread\b|/dev/null|\bchoice\b", source):
         return Plan()
     reading, sleeps, prints = _Reading(), list[Sleep](), list[re.Pattern[str]]()
-    for piece in _pieces(source, dialect):
-        if piece.kind == "open":
-            reading.blocks.append(piece.text)
-            continue
-        if piece.kind == "close":
+    for piece in pieces(source, dialect):
+        if piece.kind == "head":
+            reading.head = piece.text
+        elif piece.kind == "open":
+            _enter(piece, reading)
+        elif piece.kind == "close":
             if reading.blocks:
-                reading.blocks.pop()
-            continue
-        seconds = _seconds(piece.text, dialect, reading.values, depth)
-        if seconds is None:
-            _take_other(piece, reading, prints, sleeps)
-            continue
-        reading.some = True
-        if seconds != seconds:  # not a number: it depends on what only the run knows
-            reading.unknown = True
-        looped = any(_LOOP.search(header) for header in reading.blocks)
-        if looped or piece.background or not seconds >= LEAST_SECONDS:
-            continue
-        certain = not any(_BRANCH.search(header) for header in reading.blocks)
-        length = None if seconds >= FOR_EVER else seconds
-        sleeps.append(Sleep(length, piece.text, piece.line, reading.said, certain, reading.opaque))
-        reading.said, reading.opaque = None, False
+                _leave(reading.blocks.pop(), reading, sleeps)
+        else:
+            seconds = _seconds(piece.text, dialect, reading.values, depth)
+            reading.head = piece.text if _RANGE.fullmatch(piece.text.strip("()")) else ""
+            if reading.head:
+                continue
+            if seconds is None:
+                _take_other(piece, reading, prints, sleeps)
+            else:
+                _take_sleep(seconds, piece.text, piece, reading, sleeps)
     short_only = reading.some and not sleeps and not reading.unknown
     return Plan(tuple(sleeps), tuple(prints), short_only)
 
 
-def _take_other(piece: _Piece, reading: _Reading, prints: list[re.Pattern[str]], sleeps: list[Sleep]) -> None:
+def _enter(piece: Piece, reading: _Reading) -> None:
+    """A block opens. Whatever opens within a loop makes it more than a sleep."""
+    header = f"{reading.head} {piece.text}".removesuffix(" do") if reading.head else piece.text
+    _taint(reading)
+    reading.blocks.append(_Block(header, piece.line, _turns(header, reading.values)))
+    reading.head = ""
+
+
+def _taint(reading: _Reading) -> None:
+    """Every open block does something besides sleeping; below one that does all do already."""
+    for block in reversed(reading.blocks):
+        if not block.pure:
+            return
+        block.pure = False
+
+
+def _leave(block: _Block, reading: _Reading, sleeps: list[Sleep]) -> None:
+    """A loop that turns so often as is written there, and does nothing but sleep, is one long sleep."""
+    if block.pure and block.times and block.seconds:
+        piece = Piece("run", line=block.line)
+        _take_sleep(block.times * block.seconds, f"{block.header} {{...}}", piece, reading, sleeps)
+
+
+def _take_sleep(seconds: float, text: str, piece: Piece, reading: _Reading, sleeps: list[Sleep]) -> None:
+    reading.some = True
+    if seconds != seconds:  # not a number: it depends on what only the run knows
+        reading.unknown = True
+    elif reading.blocks:
+        reading.blocks[-1].seconds += seconds
+    looped = any(_LOOP.search(block.header) for block in reading.blocks)
+    if looped or piece.background or not seconds >= LEAST_SECONDS:
+        return
+    certain = not any(_BRANCH.search(block.header) for block in reading.blocks)
+    length = None if seconds >= FOR_EVER else seconds
+    sleeps.append(Sleep(length, text, piece.line, reading.said, certain, reading.opaque))
+    reading.said, reading.opaque = None, False
+
+
+def _turns(header: str, values: Mapping[str, float]) -> float:
+    """How often a loop turns, where it says so in numbers; else 0."""
+    if counted := _RANGE.search(header):
+        first, last = (number(each, values) for each in (counted[1] or counted[3], counted[2] or counted[4]))
+        turns = abs(last - first) + 1
+    elif counted := _SEQ.search(header):
+        turns = number(counted[2], values) - (number(counted[1], values) if counted[1] else 1) + 1
+    elif counted := _COUNT_UP.search(header):
+        turns = number(counted[4], values) - number(counted[2], values) + (counted[3] in ("-le", "<="))
+    elif counted := _WORDS.search(header):
+        turns = 0.0 if re.search(r"[$*`{]", counted[1]) else float(len(counted[1].split()))
+    else:
+        turns = 0.0
+    return turns if 0 < turns <= _MOST_TURNS else 0.0
+
+
+def _take_other(piece: Piece, reading: _Reading, prints: list[re.Pattern[str]], sleeps: list[Sleep]) -> None:
     text = piece.text
     assigned = _SET.match(text)
+    if not assigned and text and not (_TRIVIAL.match(text) and not _LEAVES.match(text)):
+        _taint(reading)
     if assigned:
         name, value = (assigned[1], assigned[2]) if assigned[1] else (assigned[3], assigned[4])
-        worth = number(value, reading.values)
+        span = timespan(value)
+        worth = number(value, reading.values) if span is None else span
         if worth == worth:
             reading.values[name.lower()] = worth
             return
@@ -185,6 +249,9 @@ def _seconds(text: str, dialect: Dialect, values: Mapping[str, float], depth: in
     nested = _INTERPRETER.match(text)
     if nested and depth < _DEEPEST:
         return _nested(nested, depth)
+    if dialect == "shell" and (match := _LIMITED.match(text)):
+        limit, inner = shell_span(match[1], values), _seconds(match[2], dialect, values, depth)
+        return min(limit, inner) if limit is not None and inner is not None else None
     text = _COMMON.sub("", _REDIRECT.sub("", text)).strip()
     if match := _SLEEP.match(text):
         span = shell_span(match[1], values)
@@ -200,11 +267,14 @@ def _seconds(text: str, dialect: Dialect, values: Mapping[str, float], depth: in
     if match := _PING.match(text):
         return number(match[1], values) - 1
     if match := _WAITFOR.match(text):
-        return number(match[1] or match[2], values)
-    return None
+        return number(match[1] or match[2] or match[3], values)
+    if dialect == "shell" and (match := _READ.match(text)):
+        return number(match[1], values)
+    return FOR_EVER if _NEVER_ENDS.match(text) else None
 
 
 def _start_sleep(arguments: str, values: Mapping[str, float]) -> float:
+    arguments = _TOTAL.sub("", arguments)
     named = _PARAMETER.match(arguments)
     name, value = (named[1].lower(), named[2]) if named else ("seconds", arguments)
     span = timespan(value)
@@ -214,7 +284,7 @@ def _start_sleep(arguments: str, values: Mapping[str, float]) -> float:
         return span if span is not None else number(value, values) / 1000
     if "duration".startswith(name):
         spanned = clock_span(value)
-        return spanned if spanned is not None else float("nan")
+        return spanned if spanned is not None else number(value, values) if "$" in value else float("nan")
     return number(value, values)
 
 
@@ -229,173 +299,3 @@ def _nested(match: re.Match[str], depth: int) -> float | None:
     if not inner.sleeps:
         return None
     return sum(FOR_EVER if sleep.seconds is None else sleep.seconds for sleep in inner.sleeps)
-
-
-# The shape of a source: commands and blocks
-
-
-class _Command:
-    """The text of a command as it is read; the middle of a very long one is not kept."""
-
-    def __init__(self) -> None:
-        self.line = 1
-        self._clear()
-
-    def _clear(self) -> None:
-        self.parts: list[str] = []
-        self.empty = True
-        self.last = ""
-        self._room = _LONGEST_COMMAND
-
-    def add(self, text: str, line: int) -> None:
-        if self.empty and text.strip():
-            self.empty, self.line = False, line
-        if self._room > 0:
-            self.parts.append(text[: self._room])
-            self._room -= len(text)
-        self.last = text[-1:]
-
-    def take(self) -> str:
-        text = "".join(self.parts).strip()
-        self._clear()
-        return text
-
-    @property
-    def begins(self) -> bool:
-        """Whether a word begins here."""
-        return not self.parts or self.last.isspace() or self.last in "(,=|"
-
-
-_HERE = re.compile(r"<<-?\s*[\"'\\]?(\w+)[\"']?")
-_REMARK = re.compile(r"(?i)@?rem(?:\s|$)|::(?!\w+\()")
-
-
-def _pieces(source: str, dialect: Dialect) -> Iterator[_Piece]:
-    windows = dialect == "powershell"
-    command, skipper = _Command(), _Skipper(source, windows)
-    parens, stack = 0, list[int]()
-    here: str | None = None
-    at, line = 0, 1
-
-    def flush(background: bool = False) -> Iterator[_Piece]:
-        text = command.take()
-        if text and not _REMARK.match(text):
-            yield from _split(text, command.line, background, windows)
-
-    while at < len(source):
-        char = source[at]
-        skipped = skipper.skip(at, command.begins)
-        if skipped is not None:
-            keep, end = skipped
-            command.add(source[at:end] if keep else " ", line)
-            line += source.count("\n", at, end)
-            at = end
-            continue
-        if char == "<" and not windows and here is None and (told := _HERE.match(source, at)):
-            here = told[1]
-            command.add(" ", line)
-            at = told.end()
-            continue
-        if char == "\n" and here is not None:
-            ended = re.compile(rf"^[ \t]*{re.escape(here)}[ \t]*$", re.MULTILINE).search(source, at + 1)
-            end = ended.end() if ended else len(source)
-            yield from flush()
-            line += source.count("\n", at, end)
-            at, here = end, None
-            continue
-        if char == "{" and (windows or (source[at + 1 : at + 2].isspace() and (command.empty or command.last in ") "))):
-            yield _Piece("open", command.take(), line)
-            stack.append(parens)
-            parens = 0
-        elif char == "}" and (windows or command.empty):
-            yield from flush()
-            yield _Piece("close")
-            parens = stack.pop() if stack else 0
-        elif char in "\n;|&" and not parens and not _belongs(source, at):
-            double = source[at + 1 : at + 2] == char
-            if char == "&" and not double and windows and command.empty:
-                command.add(" ", line)  # the call operator
-            else:
-                yield from flush(background=char == "&" and not double and not windows)
-            at += double and char in "|&"
-        else:
-            parens = max(0, parens + (char == "(") - (char == ")"))
-            command.add(char, line)
-        line += char == "\n"
-        at += 1
-    yield from flush()
-
-
-def _belongs(source: str, at: int) -> bool:
-    """Whether an ampersand is part of a redirection."""
-    return source[at] == "&" and (source[at - 1 : at] in (">", "<") or source[at + 1 : at + 2] == ">")
-
-
-_QUOTES = {
-    '@"': re.compile(r"@\"[ \t]*\n.*?\n\"@", re.DOTALL),
-    "@'": re.compile(r"@'[ \t]*\n.*?\n'@", re.DOTALL),
-    "'": re.compile(r"'[^']*'"),
-    "`": re.compile(r"\"(?:[^\"`]|`.)*\"", re.DOTALL),
-    "\\": re.compile(r"\"(?:[^\"\\]|\\.)*\"", re.DOTALL),
-}
-_JOINED = re.compile(r".[ \t\r]*\n", re.DOTALL)
-
-
-class _Skipper:
-    """Strings, comments, escapes and braced names of one source."""
-
-    def __init__(self, source: str, windows: bool) -> None:
-        self._source = source
-        self._windows = windows
-        self._escape = "`" if windows else "\\"
-        self._open: set[str] = set()
-
-    def skip(self, at: int, begins: bool) -> tuple[bool, int] | None:
-        """Where what begins here ends, and whether to keep it; None for what is plain code."""
-        source, char = self._source, self._source[at]
-        if char == "#" and begins:
-            end = source.find("\n", at)
-            return False, len(source) if end < 0 else end
-        if char == "<" and self._windows and source.startswith("<#", at):
-            end = source.find("#>", at)
-            return False, len(source) if end < 0 else end + 2
-        if char in "\"'" or (char == "@" and self._windows and source[at + 1 : at + 2] in ('"', "'")):
-            kind = source[at : at + 2] if char == "@" else self._escape if char == '"' else char
-            return self._quoted(kind, at)
-        if char == self._escape and at + 1 < len(source):
-            joined = _JOINED.match(source, at)
-            return (False, joined.end()) if joined else (True, at + 2)
-        if char == "$" and source.startswith("${", at):
-            end = source.find("}", at, at + _LONGEST_NAME)
-            return (True, end + 1) if end >= 0 else None
-        return None
-
-    def _quoted(self, kind: str, at: int) -> tuple[bool, int] | None:
-        """One that nothing closes is a plain character, and so is every later one of its kind."""
-        match = None if kind in self._open else _QUOTES[kind].match(self._source, at)
-        if match is None and (not kind.startswith("@") or self._source.find(f"\n{kind[1]}@", at) < 0):
-            self._open.add(kind)
-        return (True, match.end()) if match else None
-
-
-_OPENERS = re.compile(r"^(?:(do)|(then))\b\s*")
-_HEADERS = re.compile(r"^(?:while|until|for|if|elif|case|select)\b")
-
-
-def _split(text: str, line: int, background: bool, windows: bool) -> Iterator[_Piece]:
-    """A command; in a POSIX shell its words may open and close blocks."""
-    if windows:
-        yield _Piece("run", text, line)
-        return
-    if opened := _OPENERS.match(text):
-        yield _Piece("open", opened[0].strip() if opened[1] else "if", line)
-        text = text[opened.end() :]
-    elif re.match(r"^(?:done|fi)\b", text):
-        yield _Piece("close")
-        return
-    elif _HEADERS.match(text):
-        return
-    else:
-        text = re.sub(r"^(?:else\s+|\(+\s*)", "", text)
-    if text:
-        yield _Piece("run", text.rstrip(")") if text.count(")") > text.count("(") else text, line, background)

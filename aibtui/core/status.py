@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from aibtui.core.polls import Customizer, Status, Template
+from aibtui.core.polls import Customizer, Distribution, Status, Template
 
 DEFAULT_BUILD_TIMEOUT = timedelta(minutes=240)
 
@@ -45,8 +45,8 @@ def status_from_run(json: Mapping[str, object]) -> Status:
     return Status(
         run_state=_text(json, "runState"),
         sub_state=_text(json, "runSubState"),
-        started_at=_time(json.get("startTime")),
-        ended_at=_time(json.get("endTime")),
+        started_at=time_of(json.get("startTime")),
+        ended_at=time_of(json.get("endTime")),
         message=_text(json, "message"),
     )
 
@@ -69,6 +69,7 @@ def _template(json: Mapping[str, object], properties: Mapping[str, object]) -> T
         distributes=tuple(
             _text(entry, "runOutputName") or _text(entry, "type") or "" for entry in _objects(properties, "distribute")
         ),
+        distributions=tuple(_distribution(entry) for entry in _objects(properties, "distribute")),
     )
 
 
@@ -91,13 +92,24 @@ def _customizer(entry: Mapping[str, object]) -> Customizer:
     )
 
 
+def _distribution(entry: Mapping[str, object]) -> Distribution:
+    target = _text(entry, "galleryImageId") or _text(entry, "imageId") or _text(entry, "uri")
+    regions = [_text(region, "name") for region in _objects(entry, "targetRegions")]
+    older = entry.get("replicationRegions")
+    regions += older if isinstance(older, list) else []
+    named = regions or [_text(entry, "location")]
+    return Distribution(
+        _text(entry, "type") or "", target, tuple(region for region in named if isinstance(region, str) and region)
+    )
+
+
 def _timeout(minutes: object) -> timedelta:
     if isinstance(minutes, int) and 0 < minutes < 1_000_000:  # 0 means the service's default
         return timedelta(minutes=minutes)
     return DEFAULT_BUILD_TIMEOUT
 
 
-def _time(value: object) -> datetime | None:
+def time_of(value: object) -> datetime | None:
     """A time of the service, aware and in UTC; nanoseconds are cut to microseconds."""
     if isinstance(value, str):
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from aibtui.core.lines import Block, Line, Lines, parse_line
 from aibtui.core.polls import Status, Template
@@ -25,9 +25,11 @@ _CALL_FAILED = re.compile(
 )
 _ERROR = re.compile(r"##\[error\]\s*(?:Error: )?(.*)")
 _JOB_CANCELED = re.compile(
-    r"the operation (?:was|has been|will be) cancell?ed|ran longer than the maximum time|the job .*cancell?ed",
+    r"the operation (?:was|has been|will be) cancell?ed"
+    r"|(?:ran longer than|exceeded) the maximum (?:execution )?time|the job .*cancell?ed",
     re.IGNORECASE,
 )
+_MAXIMUM = re.compile(r"##\[error\].* the maximum (?:execution )?time of (\d+) minutes", re.IGNORECASE)
 _RUN_STATES = {state.lower(): state for state in ("Succeeded", "PartiallySucceeded", "Failed", "Canceled")}
 
 
@@ -47,12 +49,21 @@ class Task:
         self.status: Status | None = None
         self.bytes = 0
         self._lines = Lines()
+        self._began: datetime | None = None
         self._at: datetime | None = None
+        self._limit: timedelta | None = None
 
     @property
     def lines(self) -> int:
         """Lines so far."""
         return self._lines.count
+
+    @property
+    def ran(self) -> timedelta | None:
+        """How long the job ran until the newest line: by its limit where the agent names it, else by its stamps."""
+        if self._limit is not None or self._at is None or self._began is None:
+            return self._limit
+        return self._at - self._began
 
     def feed(self, data: bytes) -> Iterator[Said]:
         """Take more bytes; the lines that they end."""
@@ -73,6 +84,7 @@ class Task:
             stamp = _STAMP.match(text)
             if stamp:
                 self._at = _time(stamp[1]) or self._at
+                self._began = self._began or self._at
                 text = text[stamp.end() :]
             yield self._hear(Line(block.first_line + place, self._at, "raw", text))
 
@@ -95,6 +107,8 @@ class Task:
             else:
                 self.status = replace(told, run_state="Failed", message=quoted)
             return Said(line, "provisioning" if put else "message", quoted)
+        elif maximum := _MAXIMUM.match(line.text):
+            self._limit = timedelta(minutes=int(maximum[1]))
         elif (error := _ERROR.match(line.text)) and not _JOB_CANCELED.search(error[1]):
             if not known.terminal:  # the first error is the reason; those after it are about the pipeline
                 self.status = replace(known, run_state="Failed", ended_at=line.at, message=error[1])

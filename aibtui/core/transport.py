@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from aibtui.core.build import Build
-from aibtui.core.polls import Poll, Trouble
+from aibtui.core.polls import NOTES, Poll, Trouble
 from aibtui.core.updates import Transport, TransportState
 
 _QUIET_AFTER = timedelta(seconds=30)
@@ -27,13 +27,12 @@ class Sight:
             self._troubles.pop("template", None)
         if poll.log_read:
             self._troubles.pop("log", None)
-        # A recording that cannot be written is worth a word, but we still see the build.
-        disk = next((trouble for trouble in poll.troubles if trouble.kind == "disk"), None)
         for told in poll.troubles:
-            if told is not disk:
+            if told.kind not in NOTES:
                 self._troubles[told.target] = told
+        notes = [trouble for trouble in poll.troubles if trouble.kind in NOTES]
         state, trouble = self._state(poll, build)
-        trouble = trouble or disk
+        trouble = trouble or min(notes, key=lambda note: NOTES.index(note.kind), default=None)
         known = self._transport
         since = known.since if known and known.state == state else poll.at
         self._transport = Transport(
@@ -63,5 +62,8 @@ class Sight:
             return "waiting", log or template
         if build.log_done:
             return "log-done", None
-        fresh = self._last_byte_at is not None and poll.at - self._last_byte_at <= _QUIET_AFTER
-        return ("live" if fresh else "quiet"), None
+        if self._last_byte_at is not None and poll.at - self._last_byte_at <= _QUIET_AFTER:
+            return "live", None
+        status = build.status
+        distributing = status is not None and status.run_state == "Running" and status.sub_state == "Distributing"
+        return ("log-done" if distributing else "quiet"), None  # Packer has no part in it, whatever its log lacks

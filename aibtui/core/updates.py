@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from aibtui.core.build import Build, Phase, Step
 from aibtui.core.forecast import Forecast
-from aibtui.core.polls import Surroundings
+from aibtui.core.polls import Replica, Surroundings
 from aibtui.core.tempo import Tempo
+from aibtui.core.thresholds import Limits
+
+if TYPE_CHECKING:
+    from aibtui.core.validation import Validation
 
 TransportState = Literal["live", "quiet", "blind", "waiting", "log-done", "status-only", "ended"]
 Severity = Literal["error", "warning", "info"]
@@ -199,6 +203,15 @@ class HoldEnded:
     hold: Hold
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaMoved:
+    """The copy of an image version in one region is there now, or came further; `before` is what it was."""
+
+    at: datetime
+    replica: Replica
+    before: Replica | None = None
+
+
 Change = (
     RunStateChanged
     | PhaseChanged
@@ -213,6 +226,7 @@ Change = (
     | HoldBegan
     | HoldEnded
     | ForecastChanged
+    | ReplicaMoved
 )
 
 
@@ -246,3 +260,5 @@ class Update:
     hold: Hold | None = None
     planned_holds: tuple[PlannedHold, ...] = ()
     around: Surroundings = field(default_factory=Surroundings)
+    validation: Validation | None = None
+    limits: Limits | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aibtui.emulator.clock import ScenarioClock
 from aibtui.emulator.dialects import GENERATIONS, Generation
+from aibtui.emulator.faults import Fault
 from aibtui.emulator.log_blob import BlobMode
 from aibtui.emulator.scenario import BadScenario, Scenario, UnknownScenario, load_scenario, scenario_names
 from aibtui.emulator.server import Emulator, Served
@@ -17,6 +18,7 @@ __all__ = [
     "BadScenario",
     "BlobMode",
     "Emulator",
+    "Fault",
     "Generation",
     "Scenario",
     "ScenarioClock",

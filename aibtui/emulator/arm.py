@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from aibtui.emulator.activity import BadFilter, events
 from aibtui.emulator.answers import Answer, Ask, arm_error, as_json
-from aibtui.emulator.gallery import image_version, version_of
+from aibtui.emulator.gallery import image_version, image_versions, version_of
 from aibtui.emulator.run import Run, service_time
 from aibtui.emulator.scenario import Step
-from aibtui.emulator.service import CONTAINER_NAME, Service
+from aibtui.emulator.service import CONTAINER_NAME, DEVELOPMENT_KEY, Service
+from aibtui.emulator.staging import CONTAINER_GROUPS, standing
 
-_CONTAINER_GROUPS = "Microsoft.ContainerInstance/containerGroups"
 TEMPLATES = "Microsoft.VirtualMachineImages/imageTemplates"
 _MOST_LOG = 4 * 1024 * 1024
 """The container API returns no more of a log than this."""
@@ -34,7 +35,7 @@ class Arm:
             text = "The api-version query parameter (?api-version=) is required for all requests."
             return arm_error(400, "MissingApiVersionParameter", text)
         path = ask.path.rstrip("/")
-        if missing := self._missing(path):
+        if missing := self._missing(path) or self._forbidden(path):
             return missing
         for method, pattern, handler in _ROUTES:
             match = pattern.fullmatch(path)
@@ -62,6 +63,18 @@ class Arm:
                 return self._resource_not_found(TEMPLATES, parts[7], group)
         return None
 
+    def _forbidden(self, path: str) -> Answer | None:
+        """A role on the template's group gives nothing in the staging group."""
+        parts = path.lower().split("/")[1:]
+        group = self._service.scenario.staging_group.lower()
+        if self._service.scenario.access.staging or parts[2:4] != ["resourcegroups", group]:
+            return None
+        text = (
+            f"The client does not have authorization to perform action over scope '{path}' or the scope is invalid. "
+            "If access was recently granted, please refresh your credentials."
+        )
+        return arm_error(403, "AuthorizationFailed", text)
+
     def _resource_not_found(self, kind: str, name: str, group: str) -> Answer:
         text = (
             f"The Resource '{kind}/{name}' under resource group '{group}' was not found. "
@@ -80,14 +93,14 @@ class Arm:
         scenario = self._service.scenario
         return f"/subscriptions/{scenario.subscription}/resourceGroups/{scenario.staging_group}"
 
-    def _template_json(self) -> dict[str, Any]:
+    def _template_json(self, ago: timedelta = timedelta()) -> dict[str, Any]:
         service, scenario = self._service, self._service.scenario
         properties: dict[str, Any] = dict(scenario.properties)
         properties["customize"] = [_customizer(step) for step in scenario.steps]
         properties["exactStagingResourceGroup"] = self.staging_id
         properties["provisioningState"] = "Succeeded"
         if service.run is not None:
-            properties["lastRunStatus"] = service.run.status(service.now)
+            properties["lastRunStatus"] = service.run.status(service.now - ago)
         return {
             "id": self.template_id,
             "name": scenario.template,
@@ -97,6 +110,16 @@ class Arm:
             "identity": {"type": "None"},
             "properties": properties,
         }
+
+    def graph_row(self, ago: timedelta) -> dict[str, Any] | None:
+        """The template as Resource Graph has it; None where it is gone."""
+        if self._service.template_deleted:
+            return None
+        scenario, template = self._service.scenario, self._template_json(ago)
+        known = {key: template[key] for key in ("id", "name", "location", "tags")}
+        known |= {key: template["properties"].get(key) for key in ("provisioningState", "lastRunStatus")}
+        place = {"resourceGroup": scenario.group, "subscriptionId": scenario.subscription}
+        return {**known, **place, "subscriptionName": self._subscription_json()["displayName"]}
 
     def template(self, ask: Ask, match: re.Match[str]) -> Answer:
         return as_json(self._template_json())
@@ -158,16 +181,7 @@ class Arm:
         if match["group"].lower() == scenario.group.lower():
             template = self._template_json()
             return as_json({"value": [{key: template[key] for key in ("id", "name", "type", "location", "tags")}]})
-        found = [("Microsoft.Storage/storageAccounts", scenario.storage_account)]
-        if run := self._service.container_runs:
-            found.append((_CONTAINER_GROUPS, self._service.container_group))
-            customizing = run.timeline.customizing_at
-            if customizing is not None and run.elapsed(self._service.now) >= customizing:
-                suffix = scenario.packer_suffix
-                found.append(("Microsoft.Compute/virtualMachines", f"pkrvm{suffix}"))
-                found.append(("Microsoft.Compute/disks", f"pkros{suffix}"))
-                found.append(("Microsoft.Network/networkInterfaces", f"pkrni{suffix}"))
-        return as_json({"value": [self._resource_json(kind, name) for kind, name in found]})
+        return as_json({"value": [self._resource_json(kind, name) for kind, name in standing(self._service)]})
 
     def _resource_json(self, kind: str, name: str) -> dict[str, Any]:
         location = self._service.scenario.location
@@ -187,26 +201,34 @@ class Arm:
         properties = {
             "primaryEndpoints": {"blob": self._service.blob_endpoint},
             "provisioningState": "Succeeded",
-            "allowSharedKeyAccess": True,
-            "publicNetworkAccess": "Enabled",
-            "networkAcls": {"defaultAction": "Allow", "bypass": "AzureServices"},
+            "allowSharedKeyAccess": self._service.scenario.access.storage != "keys-off",
+            "publicNetworkAccess": "Disabled" if self._service.scenario.access.storage == "private" else "Enabled",
+            "networkAcls": {
+                "defaultAction": "Deny" if self._service.scenario.access.storage == "firewall" else "Allow",
+                "bypass": "AzureServices",
+            },
             "privateEndpointConnections": [],
         }
         return account | {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": properties}
+
+    def storage_keys(self, ask: Ask, match: re.Match[str]) -> Answer:
+        if match["name"].lower() != self._service.scenario.storage_account:
+            return self._resource_not_found("Microsoft.Storage/storageAccounts", match["name"], match["group"])
+        return as_json({"keys": [{"keyName": "key1", "value": DEVELOPMENT_KEY, "permissions": "FULL"}]})
 
     def container_groups(self, ask: Ask, match: re.Match[str]) -> Answer:
         return as_json({"value": [self._container_group_json()] if self._service.container_runs else []})
 
     def container_group(self, ask: Ask, match: re.Match[str]) -> Answer:
         if self._container_run(match) is None:
-            return self._resource_not_found(_CONTAINER_GROUPS, match["name"], match["group"])
+            return self._resource_not_found(CONTAINER_GROUPS, match["name"], match["group"])
         return as_json(self._container_group_json())
 
     def _container_run(self, match: re.Match[str]) -> Run | None:
         return self._service.container_runs if match["name"].lower() == self._service.container_group else None
 
     def _container_group_json(self) -> dict[str, Any]:
-        group = self._resource_json(_CONTAINER_GROUPS, self._service.container_group)
+        group = self._resource_json(CONTAINER_GROUPS, self._service.container_group)
         container = {
             "name": CONTAINER_NAME,
             "properties": {"instanceView": {"restartCount": 0, "currentState": {"state": "Running"}}},
@@ -217,13 +239,12 @@ class Arm:
         """The container's output, whole or its last `tail` lines; it is there without the blob's lag."""
         run = self._container_run(match)
         if run is None:
-            return self._resource_not_found(_CONTAINER_GROUPS, match["name"], match["group"])
+            return self._resource_not_found(CONTAINER_GROUPS, match["name"], match["group"])
         if match["container"].lower() != CONTAINER_NAME:
             return arm_error(404, "ContainerNotFound", f"Container '{match['container']}' was not found.")
-        elapsed = run.elapsed(self._service.now)
-        lines = [(at, line) for at, line in run.timeline.lines if at <= elapsed]
-        if tail := ask.query.get("tail"):
-            lines = lines[-int(tail) :]
+        count = run.lines_written(run.elapsed(self._service.now))
+        tail = ask.query.get("tail")
+        lines = run.timeline.lines[max(0, count - int(tail)) if tail else 0 : count]
         stamped = ask.query.get("timestamps", "").lower() == "true"
         content = "".join(
             (f"{run.timestamp(at)} " if stamped else "") + line.decode("utf-8", "replace") for at, line in lines
@@ -320,6 +341,9 @@ class Arm:
             return arm_error(400, "BadRequest", "The $filter query parameter value is invalid.")
         return as_json({"value": found})
 
+    def image_versions(self, ask: Ask, match: re.Match[str]) -> Answer:
+        return as_json({"value": image_versions(self._service, ask.path.rstrip("/").rsplit("/", 1)[0])})
+
     def image_version(self, ask: Ask, match: re.Match[str]) -> Answer:
         image_id = ask.path.rstrip("/").rsplit("/", 2)[0]
         replication = ask.query.get("$expand", "").lower() == "replicationstatus"
@@ -343,7 +367,7 @@ def _route(method: str, path: str, handler: Handler) -> tuple[str, re.Pattern[st
 
 _GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
 _TEMPLATE = f"{_GROUP}/providers/{TEMPLATES}/{{template}}"
-_CONTAINERS = f"{_GROUP}/providers/{_CONTAINER_GROUPS}"
+_CONTAINERS = f"{_GROUP}/providers/{CONTAINER_GROUPS}"
 _ACTIVITY = "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values"
 _GALLERIES = f"{_GROUP}/providers/Microsoft.Compute/galleries"
 _LOCATION = "/subscriptions/{subscription}/providers/Microsoft.VirtualMachineImages/locations/{location}"
@@ -365,7 +389,9 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
     _route("GET", f"{_LOCATION}/operationResults/{{name}}", Arm.operation_result),
     _route("GET", f"{_GROUP}/providers/Microsoft.Storage/storageAccounts", Arm.storage_accounts),
     _route("GET", f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{{name}}", Arm.storage_account),
+    _route("POST", f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{{name}}/listKeys", Arm.storage_keys),
     _route("GET", _ACTIVITY, Arm.activity),
+    _route("GET", f"{_GALLERIES}/{{gallery}}/images/{{image}}/versions", Arm.image_versions),
     _route("GET", f"{_GALLERIES}/{{gallery}}/images/{{image}}/versions/{{version}}", Arm.image_version),
     _route("GET", _CONTAINERS, Arm.container_groups),
     _route("GET", f"{_CONTAINERS}/{{name}}", Arm.container_group),

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from aibtui.emulator.answers import Answer, Ask, blob_error
 from aibtui.emulator.log_blob import BlobState
-from aibtui.emulator.service import ACCOUNT, CONTAINER, Service
+from aibtui.emulator.service import CONTAINER, Service
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
 _XML = {"Content-Type": "application/xml"}
@@ -21,6 +21,8 @@ def answer(service: Service, ask: Ask) -> Answer:
     """Answer one request below `/devstoreaccount1`."""
     if service.staging_gone:
         return blob_error(404, "ResourceNotFound", "The specified resource does not exist.")
+    if refusal := _refusal(service, ask):
+        return refusal
     if ask.method not in ("GET", "HEAD"):
         return blob_error(403, "AuthorizationPermissionMismatch", "This emulator only lets logs be read.")
     _, _, container, name = (*ask.path.split("/", 3), "", "")[:4]
@@ -36,6 +38,19 @@ def answer(service: Service, ask: Ask) -> Answer:
         return _listing(service, ask, states)
     newest = max(states, key=lambda state: state.modified)
     return Answer(200, b"", {"ETag": newest.etag, "Last-Modified": _http_date(newest.modified)})
+
+
+def _refusal(service: Service, ask: Ask) -> Answer | None:
+    match service.scenario.access.storage:
+        case "no-role":
+            text = "This request is not authorized to perform this operation using this permission."
+            return blob_error(403, "AuthorizationPermissionMismatch", text)
+        case "firewall" | "private":
+            return blob_error(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
+        case "keys-off" if not ask.headers.get("Authorization", "").startswith("Bearer"):
+            text = "Key based authentication is not permitted on this storage account."
+            return blob_error(403, "KeyBasedAuthenticationNotPermitted", text)
+    return None
 
 
 def _account(service: Service, ask: Ask) -> Answer:
@@ -65,7 +80,7 @@ def _listing(service: Service, ask: Ask, states: list[BlobState]) -> Answer:
 
 
 def _enumeration(service: Service, attribute: str, body: str) -> Answer:
-    endpoint = f'ServiceEndpoint="{service.endpoint}/{ACCOUNT}"{attribute}'
+    endpoint = f'ServiceEndpoint="{service.endpoint}/{service.account}"{attribute}'
     text = f"<EnumerationResults {endpoint}>{body}<NextMarker /></EnumerationResults>"
     return Answer(200, _DECLARATION + text.encode(), _XML)
 
@@ -106,14 +121,14 @@ def _blob(ask: Ask, state: BlobState) -> Answer:
         return blob_error(304, "ConditionNotMet", _NOT_MET, kept)
     asked = _RANGE.match(ask.headers.get("x-ms-range") or ask.headers.get("Range") or "")
     if ask.method == "HEAD" or not asked:
-        return Answer(200, state.data, headers)
+        return Answer(200, bytes(state.data), headers)
     size = len(state.data)
     first = int(asked.group(1))
     if first >= size:
         text = "The range specified is invalid for the current size of the resource."
         return blob_error(416, "InvalidRange", text, {"Content-Range": f"bytes */{size}"})
     last = min(int(asked.group(2) or size - 1), size - 1)
-    return Answer(206, state.data[first : last + 1], headers | {"Content-Range": f"bytes {first}-{last}/{size}"})
+    return Answer(206, bytes(state.data[first : last + 1]), headers | {"Content-Range": f"bytes {first}-{last}/{size}"})
 
 
 def _matches(condition: str, state: BlobState) -> bool:

@@ -34,7 +34,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a script's lines may refer to."""
+    """What a script's lines may refer to; `pace` is how many times as long it takes as its beats say."""
 
     started_at: datetime
     random: Random
@@ -44,6 +44,7 @@ class Stage:
     n: int = 1
     times: int = 1
     item: Any = None
+    pace: float = 1.0
 
 
 def perform(beats: Sequence[Beat], stage: Stage, at: float) -> Iterator[Said | float]:
@@ -115,7 +116,7 @@ def _rounds(beat: Beat, stage: Stage) -> Iterator[Stage]:
 
 
 def _seconds(text: str, stage: Stage, at: float) -> float:
-    return duration(fill(text, stage, at)) if text else 0.0
+    return stage.pace * duration(fill(text, stage, at)) if text else 0.0
 
 
 def _beat(beat: Beat, stage: Stage, at: float) -> Iterator[Said | float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,8 +30,8 @@ class Fault:
     """
 
     kind: FaultKind
-    matching: re.Pattern[str] | None
-    times: int
+    matching: re.Pattern[str] | None = None
+    times: int = 1
     code: int = 503
     error: str = "ServerBusy"
     retry_after: int | None = None
@@ -47,10 +47,11 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their request, oldest first."""
+    """The faults that wait for their request, oldest first; `choose` may have one for any other."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
+        self.choose: Callable[[str], Fault | None] = lambda request: None
 
     def add(self, fault: Fault) -> None:
         self._waiting.append(fault)
@@ -63,7 +64,7 @@ class Faults:
                 if fault.served >= fault.times:
                     self._waiting.remove(fault)
                 return fault
-        return None
+        return self.choose(request)
 
 
 def refusal(fault: Fault, *, blob: bool) -> Answer:

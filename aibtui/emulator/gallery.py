@@ -11,11 +11,19 @@ from aibtui.emulator.service import Service
 
 _PUBLISHED_AFTER = 30.0
 """Seconds from the begin of distribution until the version is there."""
+_FIRST_COPY = 0.7
+_GIVEN_UP = 1.2
 
 
 def version_of(run: Run) -> str:
     """The version that a run makes."""
     return f"1.0.{run.number}"
+
+
+def image_versions(service: Service, image_id: str) -> list[dict[str, Any]]:
+    """All versions of the image definition `image_id` so far."""
+    found = (image_version(service, image_id, version_of(run), replication=False) for run in service.runs)
+    return [version for version in found if version is not None]
 
 
 def image_version(service: Service, image_id: str, version: str, *, replication: bool) -> dict[str, Any] | None:
@@ -29,9 +37,10 @@ def image_version(service: Service, image_id: str, version: str, *, replication:
         if elapsed < distributing + _PUBLISHED_AFTER:
             return None
         ended = run.states[-1]
-        done = ended.run_state == "Succeeded" and elapsed >= ended.at
-        share = 100 if done else min(99, int(100 * (elapsed - distributing) / max(ended.at - distributing, 1.0)))
-        return _as_json(run, target, image_id, version, distributing, share, replication=replication)
+        # The copies of a run that was given up before go on, and are there soon after.
+        whole = (ended.at - distributing) * (1.0 if ended.run_state == "Succeeded" else _GIVEN_UP)
+        part = (elapsed - distributing) / max(whole, 1.0)
+        return _as_json(run, target, image_id, version, distributing, part, replication=replication)
     return None
 
 
@@ -48,7 +57,7 @@ def _as_json(
     image_id: str,
     version: str,
     distributing: float,
-    share: int,
+    part: float,
     *,
     replication: bool,
 ) -> dict[str, Any]:
@@ -56,15 +65,12 @@ def _as_json(
     published = service_time(run.started_at + timedelta(seconds=distributing + _PUBLISHED_AFTER))
     properties: dict[str, Any] = {
         "publishingProfile": {"targetRegions": regions, "publishedDate": published, "replicationMode": "Full"},
-        "provisioningState": "Succeeded" if share == 100 else "Creating",
+        "provisioningState": "Succeeded" if part >= 1 else "Creating",
         "storageProfile": {"source": {}},
     }
     if replication:
-        state = "Completed" if share == 100 else "InProgress"
-        summary = [
-            {"region": region["name"], "state": state if share == 100 else "Replicating", "progress": share}
-            for region in regions
-        ]
+        summary = [_copy(region["name"], part, place / len(regions)) for place, region in enumerate(regions, 1)]
+        state = "Completed" if part >= 1 else "InProgress"
         properties["replicationStatus"] = {"aggregatedState": state, "summary": summary}
     return {
         "id": f"{image_id}/versions/{version}",
@@ -74,3 +80,9 @@ def _as_json(
         "tags": dict(target.get("artifactTags", {})),
         "properties": properties,
     }
+
+
+def _copy(region: str, part: float, place: float) -> dict[str, Any]:
+    """The copy in one region: the first ones of the list are there first, the last one at the end."""
+    share = min(100, int(100 * part / (_FIRST_COPY + (1 - _FIRST_COPY) * place)))
+    return {"region": region, "state": "Completed" if share == 100 else "Replicating", "details": "", "progress": share}

@@ -23,7 +23,7 @@ class BlobState:
     """A blob at one time."""
 
     name: str
-    data: bytes
+    data: bytes | memoryview
     etag: str
     created: datetime
     modified: datetime
@@ -85,7 +85,7 @@ class LogBlob:
     def _flush_after(self, elapsed: float) -> float:
         return math.ceil(elapsed / self._lag) * self._lag if self._lag else elapsed
 
-    def _state(self, data: bytes, flushed: float, created: float, which: str) -> BlobState:
+    def _state(self, data: bytes | memoryview, flushed: float, created: float, which: str) -> BlobState:
         run = self._run
         if self._mode == "rewrite":
             ended = self._flush_after(run.timeline.ended or 0.0)
@@ -94,7 +94,7 @@ class LogBlob:
         else:
             modified = max(created, self._flush_after(run.written_at(flushed) or 0.0))
             version = f"{which}:{len(data)}"
-        digest = hashlib.sha256(f"{run.folder}:{version}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{run.folder}:{run.started_at}:{version}".encode()).hexdigest()
         return BlobState(
             name=run.log_name,
             data=data,

@@ -143,7 +143,7 @@ def _output(
     `merged`: the elevated wrapper sends stderr where stdout goes.
     """
     scenario = teller.scenario
-    stage = Stage(teller.started_at, teller.chatter, scenario.lists, teller.computer, script)
+    stage = Stage(teller.started_at, teller.chatter, scenario.lists, teller.computer, script, pace=teller.pace)
     held: deque[Said] = deque()
     stdout = stderr = 0
     for said in perform(play, stage, teller.at):

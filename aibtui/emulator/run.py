@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -18,7 +19,6 @@ _QUEUED = 22.0
 _NOTICED = 24.0
 """Seconds from the log's last line until the service gives the run its final state."""
 _CANCEL_REACHES_PACKER = 6.0
-_CANCEL_TAKES = 55.0
 TIMED_OUT = "Timeout waiting for microservice to complete: 'context deadline exceeded'"
 TERMINAL = ("Succeeded", "PartiallySucceeded", "Failed", "Canceled")
 
@@ -43,7 +43,7 @@ class Run:
         self.started_at = started_at
         self.operation: UUID = scenario.id(f"operation-{number}")
         self.folder: UUID = scenario.id(f"folder-{number}")
-        self._canceled_after: float | None = None
+        self._canceled_after: float | None = scenario.canceling.after
 
     @property
     def log_name(self) -> str:
@@ -57,7 +57,7 @@ class Run:
         """Cancel the run at this time; a second cancel changes nothing."""
         if self._canceled_after is None:
             self._canceled_after = self.elapsed(at)
-            for name in ("timeline", "states", "_offsets", "_lengths", "_whole"):
+            for name in ("timeline", "states", "_offsets", "_lengths", "_whole", "_said"):
                 self.__dict__.pop(name, None)
 
     @property
@@ -87,13 +87,37 @@ class Run:
     def _whole(self) -> bytes:
         return b"".join(line for _, line in self.timeline.lines)
 
-    def log(self, elapsed: float) -> bytes:
-        """What Packer has written `elapsed` seconds after the run's start."""
-        return self._whole[: self._lengths[bisect_right(self._offsets, elapsed)]]
+    def log(self, elapsed: float) -> memoryview:
+        """What Packer has written `elapsed` seconds after the run's start, not copied."""
+        return memoryview(self._whole)[: self._lengths[self.lines_written(elapsed)]]
+
+    def lines_written(self, elapsed: float) -> int:
+        """How many of the timeline's lines are written by then."""
+        return bisect_right(self._offsets, elapsed)
+
+    def said_at(self, text: str) -> float | None:
+        """When the log first has this text, in seconds since the start; None where it never does."""
+        return self._found(text, self._whole.find)
+
+    def last_said_at(self, text: str) -> float | None:
+        """When the log has it for the last time."""
+        return self._found(text, self._whole.rfind)
+
+    def _found(self, text: str, find: Callable[[bytes], int]) -> float | None:
+        key = (text, find.__name__)
+        if key not in self._said:
+            position = find(text.encode())
+            self._said[key] = None if position < 0 else self._offsets[bisect_right(self._lengths, position) - 1]
+        return self._said[key]
+
+    @cached_property
+    def _said(self) -> dict[tuple[str, str], float | None]:
+        """What was looked for before; a long log is searched once."""
+        return {}
 
     def written_at(self, elapsed: float) -> float | None:
         """When the last of these bytes was written; None before the first."""
-        count = bisect_right(self._offsets, elapsed)
+        count = self.lines_written(elapsed)
         return self._offsets[count - 1] if count else None
 
     def timestamp(self, elapsed: float) -> str:
@@ -112,12 +136,14 @@ class Run:
         return (
             *before,
             RunState(canceled, "Canceling", sub_state),
-            RunState(canceled + _CANCEL_TAKES, "Canceled", sub_state),
+            RunState(canceled + self.scenario.canceling.takes, "Canceled", sub_state),
         )
 
     def _uncanceled(self) -> tuple[RunState, ...]:
         scenario, told, ending = self.scenario, self.timeline, self.scenario.ending
         states = [RunState(0.0, "Running", "Queued"), RunState(_QUEUED, "Running", "Building")]
+        if told.ended is None and scenario.packer_starts is not None:
+            return tuple(states)  # cancelled before Packer began
         if told.ended is None:
             end = RunState(scenario.ends_after, ending.run_state or "Failed", "Building", ending.message or "")
             return (*(state for state in states if state.at < end.at), end)
@@ -129,7 +155,7 @@ class Run:
             return (*states, RunState(at, ending.run_state or "Failed", states[-1].sub_state, message))
         for stage in scenario.stages:
             states.append(RunState(at, "Running", stage.sub_state))
-            at += stage.lasts
+            at += stage.lasts * scenario.pace(stage.sub_state)
         run_state = ending.run_state or "Succeeded"
         sub_state = None if run_state == "Succeeded" else states[-1].sub_state
         return (*states, RunState(at, run_state, sub_state, ending.message or ""))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
+from random import Random
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
+
+from aibtui.emulator.access import Access
 
 Stream = Literal["stdout", "stderr", "raw"]
 Lists = Mapping[str, tuple[Any, ...]]
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_SPREAD = 0.08  # of how long parts of earlier runs take, as the deviation of the logarithm
 
 
 class UnknownScenario(KeyError):
@@ -173,12 +177,22 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Canceling:
+    """A cancel: `after` how many seconds somebody asks for it by plan, if anybody does; how long it then `takes`."""
+
+    after: float | None = None
+    takes: float = 55.0
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One run of one template; times are seconds.
 
-    `template`, `group`, `location`, `tags` and `properties` are the file's `[template]`, `steps` its `[[steps]]`, the
-    rest its `[run]`: `packer_starts` (None: no log is ever written, and the run ends after `ends_after`), `deploy`
-    (`vault`, `vm`, `error`), `connect` (`takes`, `gives_up`), `deprovision`, `stages`, `end`.
+    `template`, `group`, `location`, `tags` and `properties` are the file's `[template]`, `steps` its `[[steps]]`,
+    `access` its `[access]`, `validators` what its `[validation]` prints, the rest its `[run]`: `packer_starts` (None:
+    no log is ever written, and the run ends after `ends_after`), `deploy` (`vault`, `vm`, `error`), `connect` (`takes`,
+    `gives_up`), `deprovision`, `stages`, `end`, `earlier` (how many runs went before it). `ago` is the place of an earlier
+    run: 1 went right before.
     """
 
     name: str
@@ -202,6 +216,20 @@ class Scenario:
     stages: tuple[Stage, ...]
     ending: Ending
     lists: Lists
+    canceling: Canceling = Canceling()
+    access: Access = field(default_factory=Access)
+    validators: tuple[str, ...] = ()
+    earlier: int = 0
+    ago: int = 0
+
+    @property
+    def history(self) -> tuple[Scenario, ...]:
+        """The runs that went before it, the oldest first: the same build, no part of which took quite as long."""
+        return tuple(replace(self, ago=ago) for ago in range(self.earlier, 0, -1))
+
+    def pace(self, part: str) -> float:
+        """How many times as long as the file says a part of this run takes."""
+        return Random(f"{self.name}:{self.ago}:{part}").lognormvariate(0, _SPREAD) if self.ago else 1.0
 
     @property
     def build_timeout(self) -> float:
@@ -301,10 +329,11 @@ def _scenario(name: str, data: dict[str, Any]) -> Scenario:
     for source in (*included, data):
         lists |= {key: tuple(value) for key, value in source.get("lists", {}).items()}
         chatter |= source.get("chatter", {})
-    _only("a scenario", data, "title", "description", "include", "template", "run", "steps", "lists", "chatter")
+    known = ("title", "description", "include", "template", "run", "steps", "lists", "chatter", "access", "validation")
+    _only("a scenario", data, *known)
     template, run = data["template"], data["run"]
     _only("[template]", template, "os", "name", "group", "location", "tags", "properties")
-    _only("[run]", run, "packer_starts", "ends_after", "deploy", "connect", "deprovision", "stages", "end")
+    _only("[run]", run, "packer_starts", "ends_after", "deploy", "connect", "deprovision", "stages", "end", "canceling", "earlier")
     deploy, connect, end = run.get("deploy", {}), run.get("connect", {}), run.get("end", {})
     _only("deploy", deploy, "vault", "vm", "error")
     _only("connect", connect, "takes", "gives_up")
@@ -336,7 +365,15 @@ def _scenario(name: str, data: dict[str, Any]) -> Scenario:
         stages=tuple(Stage(stage["sub_state"], duration(stage["lasts"])) for stage in run.get("stages", ())),
         ending=Ending(**end),
         lists=lists,
+        canceling=Canceling(**{key: duration(value) for key, value in run.get("canceling", {}).items()}),
+        access=Access(**_with_seconds(data.get("access", {}), "appears_after")),
+        validators=tuple(data.get("validation", {}).get("lines", ())),
+        earlier=int(run.get("earlier", 0)),
     )
+
+
+def _with_seconds(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: duration(value) if key in keys else value for key, value in data.items()}
 
 
 def _only(what: str, data: Mapping[str, Any], *keys: str) -> None:

@@ -11,9 +11,12 @@ from aibtui.emulator.dialects import Generation
 from aibtui.emulator.log_blob import BlobMode, BlobState, LogBlob
 from aibtui.emulator.run import Run
 from aibtui.emulator.scenario import Scenario
+from aibtui.emulator.validation import tag, validation_log
 
-ACCOUNT = "devstoreaccount1"
-"""Path-style endpoints and the public development key belong to this account name."""
+ACCOUNT = "devstoreaccount"
+"""Path-style endpoints and the public development key belong to this account name and a number."""
+DEVELOPMENT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Of every local emulator of storage; Microsoft publishes it."""
 CONTAINER = "packerlogs"
 CONTAINER_NAME = "packerizercontainer"
 _BETWEEN_RUNS = timedelta(days=1)
@@ -38,10 +41,12 @@ class Service:
         auto_run: bool,
         earlier_runs: int | Sequence[Scenario],
         more_files: Mapping[str, bytes],
+        number: int = 1,
     ) -> None:
         self.scenario = scenario
         self.clock = clock
         self.endpoint = ""
+        self.account = f"{ACCOUNT}{number}"
         self._generation = generation
         self._mode = blob_mode
         self._lag = lag.total_seconds()
@@ -105,7 +110,7 @@ class Service:
 
     @property
     def blob_endpoint(self) -> str:
-        return f"{self.endpoint}/{ACCOUNT}/"
+        return f"{self.endpoint}/{self.account}/"
 
     def blobs(self) -> list[BlobState]:
         """All blobs of the container, by name; none when the staging group is gone."""
@@ -115,6 +120,8 @@ class Service:
         log = self.log_blob()
         if log is not None and self.run is not None:
             folder = f"{self.run.folder}/"
+            checked = validation_log(self.run, self.run.elapsed(self.now))
+            states += [replace(log, name=f"{folder}validation.log", data=checked, etag=tag(checked))] if checked else []
             states += [replace(log, name=folder + name, data=data) for name, data in self._more_files.items()]
         return sorted(states, key=lambda state: state.name)
 
@@ -133,6 +140,6 @@ class Service:
         run = self.run
         if run is None or self.staging_gone:
             return None
-        ended = run.timeline.ended
+        ended = run.states[-1].at if run.canceled_at else run.timeline.ended
         until = (run.states[-1].at if ended is None else ended) + _CONTAINER_STAYS
         return run if _CONTAINER_STARTS <= run.elapsed(self.now) < until else None

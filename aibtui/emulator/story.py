@@ -110,8 +110,10 @@ def _tell(teller: Teller) -> Iterator[Record]:
 def _steps(teller: Teller) -> Iterator[Record]:
     yield from deprovision.upload(teller)
     for index, step in enumerate(teller.scenario.steps):
+        teller.pace = teller.scenario.pace(f"step {index}")
         yield from provision(teller, step, index)
         if teller.failed is not None:
             yield teller.say("Provisioning step had errors: Running the cleanup provisioner, if present...")
             return
+    teller.pace = teller.scenario.pace("end")
     yield from deprovision.run(teller)

@@ -20,7 +20,7 @@ class Teller:
     """Makes records at the time it has come to, `at` seconds since the run's start.
 
     `running` is the provisioner at work, empty outside of steps; `failed` is Packer's message once a step or the
-    builder has failed. `random` is seeded by the scenario alone: every generation tells the same story.
+    builder has failed. `pace` is how many times as long things take as they say. `random` is seeded by the scenario alone: every generation tells the same story.
     """
 
     def __init__(self, scenario: Scenario, dialect: Dialect, started_at: datetime) -> None:
@@ -30,6 +30,7 @@ class Teller:
         self.random = Random(f"{scenario.name}:noise")
         self.chatter = Random(f"{scenario.name}:chatter")
         self.at = 0.0
+        self.pace = scenario.pace("start")
         self.running = ""
         self.failed: str | None = None
         suffix = scenario.packer_suffix
@@ -46,7 +47,7 @@ class Teller:
         return self.started_at + timedelta(seconds=self.at)
 
     def wait(self, seconds: float) -> None:
-        self.at += seconds
+        self.at += seconds * self.pace
 
     def tell(self, voice: Voice, text: str, plugin: str = "") -> Record:
         return Record(self.at, voice, text, plugin)
@@ -80,9 +81,9 @@ class Teller:
 
     def poll(self, path: str, seconds: float) -> Iterator[Record]:
         """Ask about an operation until `seconds` have passed."""
-        end = self.at + seconds
+        end = self.at + seconds * self.pace
         while self.at + POLL_SECONDS < end:
-            self.wait(POLL_SECONDS)
+            self.at += POLL_SECONDS
             yield self.request("GET", path)
         self.at = end
 

@@ -15,3 +15,6 @@ class Output(Protocol):
 
     def close(self, exit_code: int) -> None:
         """Write how it ended. Nothing is written after it."""
+
+    def refuse(self, text: str, remedy: str) -> None:
+        """Take note that the watch broke off before its end, and why; stderr says it to people."""

@@ -13,9 +13,7 @@ from aibtui.safetext import clean
 from aibtui.wording import SEVERITIES, cause_alert, duration, outcome_sentence, reason, run_elapsed
 
 # Packer's and the service's last words: that something failed, not what. Beside a cause they say nothing new.
-_ECHOES = frozenset(
-    {"script-failed", "packer-build-failed", "build-timeout", "deployment-failed", "devops-call-failed"}
-)
+ECHOES = frozenset({"script-failed", "packer-build-failed", "build-timeout", "deployment-failed", "devops-call-failed"})
 _FEW_LINES = 3
 _ROW = 60  # characters that a row of evidence shows on 80 columns
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
@@ -107,7 +105,7 @@ def _headline(update: Update) -> str:
 
 def _others(update: Update, told: Alert | None) -> list[Alert]:
     """The alerts besides the one that was told, without those that would only say it again."""
-    again = _ECHOES if update.root_cause else frozenset()
+    again = ECHOES if update.root_cause else frozenset()
     return [alert for alert in update.alerts if alert is not told and alert.rule not in again]
 
 

@@ -8,10 +8,12 @@ from datetime import UTC
 
 from aibtui.core.build import Phase
 from aibtui.core.updates import Alert, Evidence, Update
+from aibtui.history import EarlierRun
 from aibtui.outputs.diagnosis import Diagnosis, diagnose
 from aibtui.outputs.fitting import WHOLE_WORDS, is_command, plain_cause, remedy_lines, short
 from aibtui.outputs.timeline import Stretch, phases_not_reached, reached_phases, steps_in_short
 from aibtui.safetext import SafeText, clean, neutralise_ci
+from aibtui.side_by_side import against, heading, rows
 from aibtui.wording import alert_line, clock, count, duration, elapsed, iso, phase_name, size, state_glyph
 
 WIDTH = 80
@@ -21,13 +23,17 @@ OTHER_ALERTS = 10
 _CAUSE_LIMIT = 240
 _MESSAGE_LIMIT = 300
 _NAME_WIDTH = 46
+_COMPARED_WIDTH = 34
 
 
-def explain(update: Update, source: str) -> str:
-    """The whole text, without an end of line at its end. `source` is the file's name or the template's id."""
+def explain(update: Update, source: str, earlier: EarlierRun | None = None) -> str:
+    """The whole text, without an end of line at its end. `source` is the file's name or the template's id.
+
+    `earlier` is the run that this one is compared with.
+    """
     told = diagnose(update)
     sections = [_wrapped(told.headline), _cause(told), _missing(told), _facts(update, source), _timeline(update)]
-    sections.append(_others(told))
+    sections += [_against(update, earlier), _others(told)]
     text = "\n\n".join("\n".join(lines) for section in sections if (lines := list(section)))
     return neutralise_ci(SafeText(text))  # as a whole, because folding may bring `::` to the front of a line
 
@@ -121,6 +127,18 @@ def _row(part: Stretch, name: str) -> str:
     lines = "" if part.first_line is None else f"{part.first_line}-{part.last_line or ''}"
     took = duration(part.took) if part.took else ""
     return f"{short(name, _NAME_WIDTH - 1):<{_NAME_WIDTH}}{began:>10}{took:>10}{lines:>14}".rstrip()
+
+
+def _against(update: Update, earlier: EarlierRun | None) -> Iterator[str]:
+    """Both runs side by side."""
+    if earlier is None or not update.build.steps:
+        return
+    yield from textwrap.wrap(f"Against {heading(earlier)}", WIDTH)
+    yield f"{'':<{_COMPARED_WIDTH}}{'this run':>10}{'that run':>10}{'delta':>10}".rstrip()
+    for row in rows(against(update, earlier)):
+        name = short(f"  {row.name}" if row.kind == "step" else row.name, _COMPARED_WIDTH - 1)
+        here = row.here.removesuffix(" so far")
+        yield f"{name:<{_COMPARED_WIDTH}}{here:>10}{row.there:>10}{row.delta:>10}  {row.note}".rstrip()
 
 
 def _others(told: Diagnosis) -> Iterator[str]:

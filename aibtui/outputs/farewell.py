@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aibtui.core.updates import Severity, Update
+from aibtui.outputs.redaction import without_secrets
 from aibtui.safetext import SafeText, clean
 from aibtui.wording import (
     SEVERITIES,
@@ -26,7 +27,8 @@ _WORST: tuple[Severity, ...] = tuple(SEVERITIES)
 
 
 def farewell(name: str, update: Update, recorded: str | None) -> list[SafeText]:
-    """The lines. `recorded` is where the log is kept."""
+    """The lines, without likely secrets. `recorded` is where the log is kept."""
+    update = without_secrets(update)
     lines = [clean(f"{name}: {outcome_sentence(update)}", _LIMIT)]
     lines += [clean(f"  {label:<{_LABEL}} {said}", _LIMIT) for label, said in _facts(update, recorded)]
     return lines
@@ -36,8 +38,9 @@ def farewell_in_one(name: str, width: int, update: Update | None, failure: str |
     """One line for one build of several; `width` is that of the names."""
     said = failure or "it was not looked at"
     if failure is None and update is not None:
-        why = reason(update)
-        said = outcome_sentence(update) + (f": {why}" if why else "")
+        safe = without_secrets(update)
+        why = reason(safe)
+        said = outcome_sentence(safe) + (f": {why}" if why else "")
     return clean(f"{clean(name):<{width}}  {said}", _LIMIT)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TextIO, assert_never
 
 from aibtui.core.updates import (
@@ -17,6 +17,7 @@ from aibtui.core.updates import (
     HoldEnded,
     LogReplaced,
     PhaseChanged,
+    ReplicaMoved,
     RunStateChanged,
     StepBegan,
     StepEnded,
@@ -24,8 +25,9 @@ from aibtui.core.updates import (
     TransportChanged,
     Update,
 )
+from aibtui.outputs.masking import Masker
 from aibtui.outputs.report import alert_dict, phase_dict, report, step_dict
-from aibtui.outputs.writer import LineWriter
+from aibtui.outputs.writer import LineWriter, json_text
 from aibtui.safetext import clean
 from aibtui.wording import iso
 
@@ -35,12 +37,13 @@ SCHEMA = "aibtui.events/1"
 class JsonLines:
     """Writes the version line, then a line for every change, then the summary. ASCII only, whatever the stream.
 
-    `source` is what the report names as its source.
+    `source` is what the report names as its source. Likely secrets are hidden unless `redact` is False.
     """
 
-    def __init__(self, stream: TextIO, source: str) -> None:
+    def __init__(self, stream: TextIO, source: str, *, redact: bool = True) -> None:
         self.writer = LineWriter(stream)
         self._source = source
+        self._redact = redact
         self._seq = 0
         self._last: Update | None = None
         self._write({"type": "version", "schema": SCHEMA})
@@ -58,12 +61,15 @@ class JsonLines:
         fields = {"exit_code": exit_code, "report": report(last, self._source) if last else None}
         self._write_event("summary", iso(last.at) if last else None, last.build.bytes if last else 0, fields)
 
+    def refuse(self, text: str, remedy: str) -> None:
+        """The stream ends without a summary."""
+
     def _write_event(self, kind: str, at: str | None, offset: int, fields: Mapping[str, object]) -> None:
         self._seq += 1
         self._write({"type": kind, "at": at, "seq": self._seq, "offset": offset, **fields})
 
     def _write(self, line: Mapping[str, object]) -> None:
-        self.writer.write(json.dumps(line))
+        self.writer.write(json_text(Masker().value(line) if self._redact else line))
 
 
 def _event(change: Change) -> tuple[str, dict[str, object]]:
@@ -93,11 +99,30 @@ def _event(change: Change) -> tuple[str, dict[str, object]]:
             return "log_replaced", {"generation": generation}
         case ForecastChanged(_, told):
             times = {"ends_at": iso(told.ends_at), "low": iso(told.low), "high": iso(told.high)}
-            return "forecast", {**times, "n": told.n, "timeout_chance": told.timeout_chance}
+            return "forecast", {
+                **times,
+                "n": told.n,
+                "new_steps": [*told.new_steps],
+                "changed_steps": [*told.changed_steps],
+                "timeout_at": iso(told.timeout_at) if told.timeout_at else None,
+                "timeout_chance": told.timeout_chance,
+                "timeout_step": told.timeout_step,
+                "advised_minutes": told.advised // timedelta(minutes=1) if told.advised else None,
+            }
         case HoldBegan(_, hold):
             return "hold_start", _hold_fields(hold)
         case HoldEnded(_, hold):
             return "hold_end", _hold_fields(hold)
+        case ReplicaMoved(_, replica):
+            return "replica", {
+                "replica": {
+                    "version": clean(replica.version),
+                    "region": clean(replica.region),
+                    "state": clean(replica.state),
+                    "percent": replica.percent,
+                    "details": None if replica.details is None else clean(replica.details),
+                }
+            }
     assert_never(change)
 
 

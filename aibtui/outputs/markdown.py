@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC
 
 from aibtui.core.updates import Evidence, Update
+from aibtui.history import EarlierRun
 from aibtui.outputs.diagnosis import Diagnosis, diagnose
 from aibtui.outputs.fitting import is_command, plain_cause, remedy_lines
 from aibtui.outputs.redaction import hidden_note, without_secrets
 from aibtui.outputs.timeline import all_steps, reached_phases
 from aibtui.safetext import SafeText, clean, neutralise_ci
+from aibtui.side_by_side import against, heading, rows
 from aibtui.wording import alert_line, clock, count, duration, elapsed, iso, phase_name, size
 
 _PUNCTUATION = re.compile(r"([\\`*_\[\]|~#>])")
 _FENCE = re.compile(r"`+")
 _CAUSE_LIMIT = 1_000
+_LEFT_OUT = "_The rest does not fit on this page; the report has it._"
 
 
-def markdown(update: Update, source: str, *, redact: bool = True) -> str:
-    """The text, without an end of line at its end; secrets are hidden unless `redact` is False."""
+def markdown(update: Update, source: str, *, redact: bool = True, earlier: EarlierRun | None = None) -> str:
+    """The text, without an end of line at its end; secrets are hidden unless `redact` is False.
+
+    `earlier` is the run that this one is compared with.
+    """
     shown = without_secrets(update) if redact else update
     told = diagnose(shown)
     sections = [_head(told), _why(told), _missing(told), _facts(shown, source)]
-    sections += [_folded_evidence(told), _folded_timeline(shown), _others(told)]
+    sections += [_folded_evidence(told), _folded("Timeline", _timeline(shown)), _against(shown, earlier), _others(told)]
     text = "\n\n".join("\n".join(lines) for section in sections if (lines := list(section)))
     note = hidden_note(text) if redact else None
     return neutralise_ci(SafeText(f"{text}\n\n_{note}._" if note else text))
 
 
-def _head(told: Diagnosis) -> Iterator[str]:
-    yield f"## {_text(told.headline)}"
+def summary(update: Update, title: str, source: str, limit: int) -> str:
+    """The page of a pipeline's run: cause, remedy and timeline open, no secrets, at most `limit` bytes of UTF-8.
+
+    What does not fit is left out by whole sections, the last ones first, and the page says so.
+    """
+    shown = without_secrets(update)
+    told = diagnose(shown)
+    timeline = _timeline(shown)
+    sections: list[Iterable[str]] = [_head(told, f"{title}: "), _why(told), _missing(told)]
+    sections += [["**Timeline**", "", *timeline] if timeline else []]
+    sections += [_facts(shown, source), _others(told), _folded_evidence(told)]
+    texts = ["\n".join(lines) for section in sections if (lines := list(section))]
+    note = hidden_note("\n".join(texts), remedy="")
+    texts += [f"_{note}._"] if note else []
+    kept: list[str] = []
+    room = limit - len(f"{_LEFT_OUT}\n")
+    for text in texts:
+        room -= len(text.encode()) + 2 + text.count("#") + text.count(":")  # a mark that is broken grows by a blank
+        if room < 0:
+            kept.append(_LEFT_OUT)
+            break
+        kept.append(text)
+    return neutralise_ci(SafeText("\n\n".join(kept) + "\n"))
+
+
+def _head(told: Diagnosis, before: str = "") -> Iterator[str]:
+    yield f"## {_text(f'{before}{told.headline}')}"
 
 
 def _why(told: Diagnosis) -> Iterator[str]:
@@ -87,10 +118,10 @@ def _numbered(evidence: tuple[Evidence, ...]) -> list[str]:
     return _fenced([f"{line.line:>{digits}}  {clean(plain_cause(line.text))}" for line in evidence])
 
 
-def _folded_timeline(update: Update) -> Iterator[str]:
+def _timeline(update: Update) -> list[str]:
     build = update.build
     if build.format is None or not (reached := reached_phases(build)):
-        return
+        return []
     rows = ["| | state | began (UTC) | took | lines |", "|---|---|---|---|---|"]
     for phase in reached:
         took = elapsed(phase, build.ended_at)
@@ -100,7 +131,17 @@ def _folded_timeline(update: Update) -> Iterator[str]:
             cells = [f"step {step.numbers} {step.name}", step.state]
             cells += [clock(step.started_at, UTC) if step.started_at else "", duration(step.took) if step.took else ""]
             rows.append(_row(*cells, f"{step.first_line or ''}-{step.last_line or ''}"))
-    yield from _folded("Timeline", rows)
+    return rows
+
+
+def _against(update: Update, earlier: EarlierRun | None) -> Iterator[str]:
+    if earlier is None or not update.build.steps:
+        return
+    table = ["| | this run | that run | delta | |", "|---|---|---|---|---|"]
+    for row in rows(against(update, earlier)):
+        name = f"step {row.name.strip()}" if row.kind == "step" else row.name
+        table.append(_row(name, row.here, row.there, row.delta, row.note))
+    yield from _folded(f"Against {_text(heading(earlier))}", table)
 
 
 def _row(*cells: str) -> str:
@@ -115,7 +156,8 @@ def _others(told: Diagnosis) -> Iterator[str]:
 
 
 def _folded(title: str, lines: list[str]) -> Iterator[str]:
-    yield from ("<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>")
+    if lines:
+        yield from ("<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>")
 
 
 def _fenced(lines: list[str] | tuple[str, ...]) -> list[str]:

@@ -15,14 +15,17 @@ from aibtui.core.updates import (
     ForecastChanged,
     PhaseChanged,
     PlannedHold,
+    ReplicaMoved,
     StepEnded,
     StepMoved,
     TransportChanged,
     TransportState,
     Update,
 )
+from aibtui.news import sentence
+from aibtui.outputs.redaction import RedactedWriter, lines_without_secrets
 from aibtui.outputs.writer import LineWriter
-from aibtui.safetext import clean, neutralise_ci
+from aibtui.safetext import clean
 from aibtui.wording import (
     EXIT_CODES,
     alert_line,
@@ -33,7 +36,6 @@ from aibtui.wording import (
     outcome_sentence,
     planned_sentence,
     reason,
-    sentence,
     step_phrase,
 )
 
@@ -50,11 +52,12 @@ class Plain:
     """Writes what changed, a heartbeat after a minute without a line, and at the very end why the run failed.
 
     `tail` gives the last lines of the step that failed, raw; it is asked only then. Minutes are those of the looks.
+    Likely secrets are hidden unless `redact` is False.
     """
 
-    def __init__(self, stream: TextIO, tail: Callable[[], list[str]]) -> None:
-        self.writer = LineWriter(stream)
-        self._tail = tail
+    def __init__(self, stream: TextIO, tail: Callable[[], list[str]], *, redact: bool = True) -> None:
+        self.writer = RedactedWriter(stream) if redact else LineWriter(stream)
+        self._tail: Callable[[], list[str]] = (lambda: lines_without_secrets(tail())) if redact else tail
         self._last: Update | None = None
         self._spoke_at: datetime | None = None
         self._transport: TransportState | None = None
@@ -69,9 +72,7 @@ class Plain:
         self._last = update
         spoke = False
         for change in update.changes:
-            if self._worth_a_line(change):
-                spoke = True
-                self._write(change.at, sentence(change, update.build), *_advice(change))
+            spoke = self._tell(change, update) or spoke
         spoke = self._say_holds(update) or spoke
         if spoke or self._spoke_at is None:
             self._spoke_at = update.at
@@ -93,13 +94,22 @@ class Plain:
             self._say("Reason", update.transport.reason)
             self._say("What to do", update.transport.remedy)
 
+    def refuse(self, text: str, remedy: str) -> None:
+        """There is nothing to add."""
+
+    def _tell(self, change: Change, update: Update) -> bool:
+        """Write a change, if it is worth a line; whether it was."""
+        if worth := self._worth_a_line(change):
+            self._write(change.at, sentence(change, update.build), *_advice(change))
+        return worth
+
     def _write_tail(self, update: Update) -> None:
         build = update.build
         step = next((step for step in build.steps if step.state in ("failed", "stopped")), None)
         lines = self._tail()[-TAIL_LINES:] if step else []
         if step and lines:
             self._say(f"The last lines of {step_phrase(step, len(build.steps))}", "")
-            self.writer.write(*(f"    {neutralise_ci(clean(line, TAIL_WIDTH))}" for line in lines))
+            self.writer.write(*(f"    {clean(line, TAIL_WIDTH)}" for line in lines))
 
     def _write_reason(self, update: Update) -> None:
         cause, alert = update.root_cause, cause_alert(update)
@@ -135,6 +145,8 @@ class Plain:
                 return True
             case AlertUpdated(_, alert):
                 return self._has_doubled((alert.rule, alert.line), alert.count)
+            case ReplicaMoved(_, replica, before):
+                return before is None or before.state != replica.state
             case ForecastChanged(_, told):
                 moved = self._ends_at is None or abs(told.ends_at - self._ends_at) >= _MOVED
                 self._ends_at = told.ends_at if moved else self._ends_at
@@ -160,12 +172,12 @@ class Plain:
 
     def _write(self, at: datetime, first: str, *rest: str) -> None:
         lines = [f"{iso(at)} {first}", *(f"    {line}" for line in rest)]
-        self.writer.write(*(neutralise_ci(clean(line)) for line in lines))
+        self.writer.write(*map(clean, lines))
 
     def _say(self, label: str, text: str | None, *more: str) -> None:
         if text is not None:
             lines = [f"{label}: {text}".rstrip(), *(f"    {line}" for line in more)]
-            self.writer.write(*(neutralise_ci(clean(line)) for line in lines))
+            self.writer.write(*map(clean, lines))
 
 
 def _advice(change: Change) -> list[str]:

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from typing import Final, Literal, TypedDict, TypeVar
 
 from aibtui.core.build import Build, Download, LogFormat, OsType, Outcome, Phase, PhaseName, State, Step
+from aibtui.core.compare import Difference, Took
+from aibtui.core.forecast import scripts
 from aibtui.core.polls import Status
 from aibtui.core.updates import Alert, RootCause, Severity, Update
+from aibtui.core.validation import Validation
+from aibtui.history import EarlierRun
 from aibtui.safetext import SafeText, clean, clean_lines
+from aibtui.side_by_side import against
 from aibtui.wording import iso
 
 SCHEMA: Final = "aibtui.report/1"
@@ -42,7 +47,10 @@ class PhaseDict(TypedDict):
 
 
 class StepDict(TypedDict):
-    """A step of the plan; `index` counts from 1 and counts Image Builder's two hidden steps too."""
+    """A step of the plan; `index` counts from 1 and counts Image Builder's two hidden steps too.
+
+    `held_seconds` is how long it slept by plan, `silent_seconds` the longest time without a line that it survived.
+    """
 
     index: int
     type: SafeText
@@ -54,6 +62,8 @@ class StepDict(TypedDict):
     ended_at: Iso | None
     first_line: int | None
     last_line: int | None
+    held_seconds: int
+    silent_seconds: int
 
 
 class DownloadDict(TypedDict):
@@ -97,13 +107,58 @@ class RootCauseDict(TypedDict):
     text: SafeText
 
 
+class ValidationDict(TypedDict):
+    """What the validators' own log shows, validation.log; lines are those of that log, `last` its last words."""
+
+    outcome: Outcome
+    bytes: int
+    lines: int
+    root_cause: RootCauseDict | None
+    last: list[SafeText]
+
+
 class RunDict(TypedDict):
-    """What the service, or a pipeline's task, says of the run."""
+    """What the service, or a pipeline's task, says of the run. `scripts` has a fingerprint of what each step runs."""
 
     template: SafeText | None
+    source: SafeText | None
+    started_at: Iso | None
     run_state: SafeText | None
     sub_state: SafeText | None
     message: SafeText | None
+    scripts: list[str | None]
+
+
+class TookDict(TypedDict):
+    """What something took in this run and in the earlier one; None where it did not run."""
+
+    seconds: int | None
+    earlier_seconds: int | None
+
+
+class ComparedPhaseDict(TookDict):
+    """A phase in both runs."""
+
+    name: PhaseName
+
+
+class ComparedStepDict(TookDict):
+    """A step in both runs; a missing one has no `index`, because this run does not have it."""
+
+    index: int | None
+    type: SafeText
+    name: SafeText | None
+    difference: Difference
+
+
+class AgainstDict(TypedDict):
+    """This run against an earlier one, which `source` and `started_at` name."""
+
+    source: SafeText
+    started_at: Iso | None
+    phases: list[ComparedPhaseDict]
+    steps: list[ComparedStepDict]
+    total: TookDict
 
 
 class Report(TypedDict):
@@ -126,6 +181,7 @@ class Report(TypedDict):
     alerts: list[AlertDict]
     root_cause: RootCauseDict | None
     run: RunDict | None
+    validation: ValidationDict | None
 
 
 def report(update: Update, source: str) -> Report:
@@ -148,7 +204,36 @@ def report(update: Update, source: str) -> Report:
         "downloads": [_download_dict(download) for download in build.downloads],
         "alerts": [alert_dict(alert) for alert in update.alerts],
         "root_cause": _optional(_root_cause_dict, update.root_cause),
-        "run": _optional(_run_dict, build.status),
+        "run": _run_dict(build, build.status) if build.status else None,
+        "validation": _optional(_validation_dict, update.validation),
+    }
+
+
+def against_dict(update: Update, earlier: EarlierRun) -> AgainstDict:
+    """Both runs side by side; not part of the report by itself, because it needs an earlier run."""
+    compared = against(update, earlier)
+    return {
+        "source": clean(earlier.source),
+        "started_at": _optional(iso, earlier.build.started_at),
+        "phases": [{"name": each.phase.name, **_took_dict(each.took)} for each in compared.phases],
+        "steps": [
+            {
+                "index": None if each.difference == "missing" else each.step.index,
+                "type": clean(each.step.type),
+                "name": _optional(clean, each.step.name),
+                "difference": each.difference,
+                **_took_dict(each.took),
+            }
+            for each in compared.steps
+        ],
+        "total": _took_dict(compared.total),
+    }
+
+
+def _took_dict(took: Took) -> TookDict:
+    return {
+        "seconds": round(took.here.total_seconds()) if took.here is not None else None,
+        "earlier_seconds": round(took.there.total_seconds()) if took.there is not None else None,
     }
 
 
@@ -177,6 +262,8 @@ def step_dict(step: Step) -> StepDict:
         "ended_at": _optional(iso, step.ended_at),
         "first_line": step.first_line,
         "last_line": step.last_line,
+        "held_seconds": round(step.held.total_seconds()),
+        "silent_seconds": round(step.silent.total_seconds()),
     }
 
 
@@ -223,13 +310,26 @@ def _root_cause_dict(cause: RootCause) -> RootCauseDict:
     return {"rule": cause.rule, "line": cause.line, "step": cause.step, "text": clean(cause.text)}
 
 
-def _run_dict(status: Status) -> RunDict:
+def _validation_dict(seen: Validation) -> ValidationDict:
+    return {
+        "outcome": seen.outcome,
+        "bytes": seen.bytes,
+        "lines": seen.lines,
+        "root_cause": _optional(_root_cause_dict, seen.cause),
+        "last": [clean(text) for text in seen.last],
+    }
+
+
+def _run_dict(build: Build, status: Status) -> RunDict:
     template = status.template.id or status.template.name if status.template else None
     return {
         "template": _optional(clean, template),
+        "source": _optional(clean, status.template.source if status.template else None),
+        "started_at": _optional(iso, status.started_at),
         "run_state": _optional(clean, status.run_state),
         "sub_state": _optional(clean, status.sub_state),
         "message": _optional(clean, status.message or status.provisioning_error),
+        "scripts": [*scripts(build)],
     }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from typing import TextIO
 
+from aibtui.outputs.writer import json_text
 from aibtui.safetext import clean, neutralise_ci
 
 
@@ -41,5 +41,5 @@ def named_line(name: str, width: int) -> Callable[[str], str]:
 
 def named_object(name: str) -> Callable[[str], str]:
     """For programs: the JSON object of each line gets a field `build`, its first."""
-    head = f'{{"build": {json.dumps(name)}, '
+    head = f'{{"build": {json_text(clean(name))}, '
     return lambda line: head + line.removeprefix("{")

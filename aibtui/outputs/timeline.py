@@ -39,12 +39,12 @@ def phases_not_reached(build: Build) -> list[Phase]:
 
 def all_steps(build: Build) -> list[Stretch]:
     """A row for every step that began, the hidden last one excepted, which is a phase of its own."""
-    return [_stretch([step], build) for step in _begun(build)]
+    return [_stretch([step], build) for step in begun_steps(build)]
 
 
 def steps_in_short(build: Build) -> Iterator[Stretch]:
     """The same; of more than a few steps only the longest, the last and those that went wrong, the others summed up."""
-    begun = _begun(build)
+    begun = begun_steps(build)
     kept = {step.index for step in begun}
     if len(begun) > _FEW:
         by_length = sorted(begun, key=lambda step: elapsed(step, build.ended_at) or timedelta(), reverse=True)
@@ -67,7 +67,8 @@ def steps_in_short(build: Build) -> Iterator[Stretch]:
         yield Stretch(_numbers(rest), name, rest[0].state, None, None, None, None)
 
 
-def _begun(build: Build) -> list[Step]:
+def begun_steps(build: Build) -> list[Step]:
+    """The steps that began, the hidden last one excepted, which is a phase of its own."""
     return [
         step
         for step in build.steps

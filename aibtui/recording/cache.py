@@ -47,6 +47,15 @@ class CachedLog:
         same = (entry.get("etag"), entry.get("bytes")) == (etag, size) == (etag, len(data))
         return data if same and entry.get("sha256") == hashlib.sha256(data).hexdigest() else None
 
+    def told(self, etag: str, size: int) -> bool:
+        """Whether the report of that blob, as it is, is kept."""
+        try:
+            entry = json.loads((self.path / _ENTRY).read_bytes())
+            same = all(entry.get(key) == value for key, value in {**self._key, "etag": etag, "bytes": size}.items())
+        except (OSError, ValueError, AttributeError):
+            return False
+        return same and read_report(self.path) is not None
+
     def store(self, data: bytes, etag: str) -> None:
         """Keep the log. Raises OSError."""
         make_directory(self.path)

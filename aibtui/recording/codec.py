@@ -8,7 +8,19 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from aibtui.core.polls import Customizer, LogName, Poll, Replica, Resource, Status, Surroundings, Template, Trouble
+from aibtui.core.polls import (
+    Cancel,
+    Customizer,
+    Distribution,
+    LogName,
+    Poll,
+    Replica,
+    Resource,
+    Status,
+    Surroundings,
+    Template,
+    Trouble,
+)
 
 LOG_NAMES: tuple[LogName, ...] = get_args(LogName)
 SAME = "same"  # the status is the one of the last line that wrote it out
@@ -89,9 +101,12 @@ def _status(json_status: Mapping[str, Any]) -> Status:
 
 def _template(json_template: Mapping[str, Any]) -> Template:
     customizers = (Customizer(**{**entry, "inline": tuple(entry["inline"])}) for entry in json_template["customizers"])
+    kept = json_template.get("distributions", ())
+    distributions = (Distribution(**{**entry, "regions": tuple(entry["regions"])}) for entry in kept)
     return Template(
         **{
             **json_template,
+            "distributions": tuple(distributions),
             "build_timeout": timedelta(seconds=json_template["build_timeout"]),
             "customizers": tuple(customizers),
             "distributes": tuple(json_template["distributes"]),
@@ -101,11 +116,14 @@ def _template(json_template: Mapping[str, Any]) -> Template:
 
 def _surroundings(json_around: Mapping[str, Any]) -> Surroundings:
     resources, replicas = json_around["resources"], json_around["replicas"]
+    cancel = json_around.get("cancel")
     return Surroundings(
         sign_in=json_around["sign_in"],
         resources=None if resources is None else tuple(Resource(**resource) for resource in resources),
         listed_at=_time(json_around["listed_at"]),
         replicas=None if replicas is None else tuple(Replica(**replica) for replica in replicas),
+        cancel=cancel and Cancel(datetime.fromisoformat(cancel["at"]), cancel["by"]),
+        job_began_at=_time(json_around.get("job_began_at")),
     )
 
 

@@ -19,6 +19,7 @@ from aibtui.core.polls import Chunk, LogName, Poll, Status
 from aibtui.recording.codec import Entry, Span, from_line, to_line
 from aibtui.recording.files import open_for_append, open_for_reading, read_at, replace_file, try_lock
 from aibtui.recording.log_file import LogFile
+from aibtui.recording.merge import CONTAINER, Merge
 
 LOG: LogName = "customization.log"
 REPORT = "report.json"
@@ -70,8 +71,8 @@ class _Rotate:
 class Run:
     """A recording. With `writable`, it is locked for this process (RunTaken where it is not free) and brought in order.
 
-    `note` says in a sentence why it is not kept, if it is not. `temporary` is a folder that goes with it. Raises
-    OSError.
+    `note` says in a sentence why it is not kept, if it is not. `temporary` is a folder that goes with it. `told` is the
+    last look that was appended, as it is read: the logs of blob and container as one. Raises OSError.
     """
 
     def __init__(
@@ -94,6 +95,8 @@ class Run:
         self._polls = -1
         self._logs: dict[LogName, LogFile] = {}
         self._ends: dict[LogName, tuple[int, int]] = {}  # generation and size, with what still waits to be written
+        self._merge = Merge(self._recorded)
+        self.told: Poll | None = None
         try:
             self._open(writable)
         except BaseException:
@@ -111,13 +114,13 @@ class Run:
 
     @property
     def size(self) -> int:
-        """Bytes of customization.log, the newest generation."""
-        return self._ends[LOG][1]
+        """Bytes of the log, the newest generation: those of the blob, and what the container said beyond them."""
+        return self._merge.size
 
     @property
     def generation(self) -> int:
         """How often the log was replaced by another one."""
-        return self._ends[LOG][0]
+        return self._merge.generation
 
     @property
     def kept(self) -> bool:
@@ -130,10 +133,12 @@ class Run:
         Raises OSError where the disk refuses; nothing is lost then, what could not be written is held in memory and
         goes out with the next append. Raises ValueError for a chunk that leaves a gap.
         """
+        self.told = poll
         if not self._lost:
             chunks = tuple(filter(None, (self._take(chunk) for chunk in poll.chunks)))
             line = to_line(replace(poll, chunks=chunks), self._known)
             self._hold(_Write(None, line), len(line))
+            self.told = replace(poll, chunks=self._merge.take(chunks))
         ran = self._known
         self._known = poll.status or self._known
         self._flush()
@@ -141,30 +146,19 @@ class Run:
             self._write_info(self._known)
 
     def polls(self) -> Iterator[Poll]:
-        """Every recorded look again, with its bytes, in order."""
-        for entry in self._entries():
-            chunks = []
-            for span in entry.spans:
-                data = self._logs[span.log].read_span(span)
-                if len(data) < span.length:
-                    return
-                chunks.append(Chunk(span.log, span.generation, span.offset, data))
-            yield replace(entry.poll, chunks=tuple(chunks))
+        """Every recorded look again, with its bytes, in order, and as it was told then."""
+        return self._retold(Merge(self._recorded))
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of customization.log as it is now; fewer where it ends."""
-        data, held = self._newest(LOG)
-        part = data.read(offset, length)
-        if held and len(part) < length:
-            start = offset + len(part) - data.size
-            part += held[max(start, 0) : max(start, 0) + length - len(part)]
-        return part
+        """Bytes of the log as it is now; fewer where it ends."""
+        if self._merge.joined:
+            return self._merge.read(offset, length)
+        return self._read(LOG, offset, length)
 
     def cursor(self, log: LogName = LOG) -> Cursor:
         """Where a source goes on reading."""
         generation, size = self._ends[log]
-        tail = self.read(max(0, size - TAIL), TAIL) if log == LOG else self._logs[log].read(max(0, size - TAIL), TAIL)
-        return Cursor(size, tail, generation)
+        return Cursor(size, self._read(log, max(0, size - TAIL), TAIL), generation)
 
     def save_report(self, report: Mapping[str, object]) -> None:
         """Keep the report of the run beside its log, as a whole or not at all. Raises OSError."""
@@ -187,6 +181,29 @@ class Run:
             self._temporary.cleanup()
             self._temporary = None
 
+    def _retold(self, merge: Merge) -> Iterator[Poll]:
+        for entry in self._entries():
+            chunks = []
+            for span in entry.spans:
+                data = self._logs[span.log].read_span(span)
+                if len(data) < span.length:
+                    return
+                chunks.append(Chunk(span.log, span.generation, span.offset, data))
+            yield replace(entry.poll, chunks=merge.take(chunks))
+
+    def _recorded(self, span: Span) -> bytes:
+        if span.generation == self._ends[span.log][0]:
+            return self._read(span.log, span.offset, span.length)
+        return self._logs[span.log].read_span(span)
+
+    def _read(self, name: LogName, offset: int, length: int) -> bytes:
+        data, held = self._newest(name)
+        part = data.read(offset, length)
+        if held and len(part) < length:
+            start = offset + len(part) - data.size
+            part += held[max(start, 0) : max(start, 0) + length - len(part)]
+        return part
+
     def _open(self, writable: bool) -> None:
         if self._directory is not None:
             path = self._directory / "polls.jsonl"
@@ -200,6 +217,16 @@ class Run:
             self._repair()
             if not (self._directory / "run.json").exists():
                 self._write_info(self._known)
+        self._join()
+
+    def _join(self) -> None:
+        """Know the logs as one, as far as they are recorded."""
+        generation, size = self._ends[LOG]
+        if self._ends[CONTAINER][1]:
+            for _ in self._retold(self._merge):
+                pass
+        elif size or generation:
+            self._merge.take((Chunk(LOG, generation, size, b""),))
 
     def _repair(self) -> None:
         """After a kill: drop the line that was torn, name the bytes that no line names yet."""

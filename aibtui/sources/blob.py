@@ -19,8 +19,8 @@ END_MARKER = b"Done exporting Packer logs"
 STEP = 4 << 20  # well under the SDK's max_single_get_size, so one look is one request
 _STEP_MIN = 64 << 10
 _OVERLAP = 64  # bytes read again to prove continuity
-_OVERLAP_MIN = 8
-_OVERLAP_SHARE = 0.06  # of what was read: keeps a log that trickles cheap
+_OVERLAP_MIN = 4
+_OVERLAP_SHARE = 0.04  # of what was read: keeps a log that trickles cheap
 _TAIL = 512
 _DEADLINE = 30.0  # seconds; the SDK's read timeout never fires on a drip
 
@@ -159,7 +159,7 @@ class BlobTail:
         from azure.core import MatchConditions
         from azure.core.exceptions import HttpResponseError
 
-        seen: dict[str, int] = {}
+        seen = _Seen()
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfModified} if etag else {}
         try:
             async with asyncio.timeout(_DEADLINE):
@@ -171,7 +171,11 @@ class BlobTail:
                     **condition,
                 )
                 data = await download.readall()
-        except HttpResponseError as error:
+        except BaseException as error:
+            if seen.body is not None:
+                seen.body.close()  # or its connection stays open until somebody collects it
+            if not isinstance(error, HttpResponseError):
+                raise
             match status_of(error):
                 case 304:
                     raise _Unchanged from None
@@ -181,20 +185,29 @@ class BlobTail:
         if len(data) > length:
             raise Foreign("The storage account sent more than it was asked for.")
         properties = download.properties
-        return _Answer(data, seen["total"], str(properties.etag), properties.creation_time)
+        return _Answer(data, seen.total, str(properties.etag), properties.creation_time)
 
 
-def _check(response: Any, start: int, length: int, seen: dict[str, int]) -> None:
+@dataclass(slots=True)
+class _Seen:
+    """What the headers of an answer told: the blob's size; and the answer whose body is still to come."""
+
+    total: int = 0
+    body: Any = None
+
+
+def _check(response: Any, start: int, length: int, seen: _Seen) -> None:
     """Refuse an answer before its body is read: packed, of another range, or larger than asked for."""
     if response.status_code not in (200, 206):
         return
+    seen.body = response.internal_response
     fault = _fault(response.status_code, response.headers, start, length, seen)
     if fault:
         response.internal_response.close()
         raise Foreign(fault)
 
 
-def _fault(status: int, headers: Mapping[str, str], start: int, length: int, seen: dict[str, int]) -> str | None:
+def _fault(status: int, headers: Mapping[str, str], start: int, length: int, seen: _Seen) -> str | None:
     if headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         return "The storage account sent the log packed, which was not asked for."
     unit, _, place = headers.get("Content-Range", "").partition(" ")
@@ -206,5 +219,5 @@ def _fault(status: int, headers: Mapping[str, str], start: int, length: int, see
         return "The storage account answered with another part of the log than was asked for."
     if int(headers.get("Content-Length", "0") or 0) > length:
         return "The storage account sent more than it was asked for."
-    seen["total"] = int(total)
+    seen.total = int(total)
     return None

@@ -57,13 +57,18 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, most: int, pat
     """A member, as far as it may be: its own word on its size is not believed."""
     if info is None:
         return b""
-    most = min(most, max(_RATIO_FROM, _RATIO_MAX * info.compress_size))
+    most = unpacked_most(info.compress_size, most)
     with archive.open(info) as member:
         data = member.read(most + 1)
     if len(data) > most:
         text = f"{info.filename} in {path.name} is larger than any log."
         raise CannotWatch(text, "Unpack it yourself, if you trust it.", 2)
     return data
+
+
+def unpacked_most(packed: int, most: int) -> int:
+    """Bytes that so many packed ones may become, `most` at the utmost: no log packs better than that."""
+    return min(most, max(_RATIO_FROM, _RATIO_MAX * packed))
 
 
 def _json(data: bytes) -> Mapping[str, Any]:

@@ -12,21 +12,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Literal, TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
+from aibtui.core.status import time_of
 from aibtui.recording import Cursor
 from aibtui.sources.arm import Arm
 from aibtui.sources.backoff import Backoff
 from aibtui.sources.blob import BlobTail
+from aibtui.sources.container import containers, read_container
 from aibtui.sources.discovery import SLACK
-from aibtui.sources.faults import Foreign, Place, retry_after, status_of, trouble_of
+from aibtui.sources.faults import Place, retry_after, status_of, trouble_of
+from aibtui.sources.pages import next_page
 from aibtui.sources.run_list import RunFile, RunFolder, blob_client
 from aibtui.sources.target import Target
 
 ACTIVITY_FIELDS = ("eventTimestamp", "caller", "operationName", "status", "subStatus", "eventName", "correlationId")
 
 _TEMPLATES_VERSION = "2024-02-01"
-_CONTAINERS_VERSION = "2023-05-01"
 _GALLERIES_VERSION = "2023-07-03"
 _ACTIVITY_VERSION = "2015-04-01"
 _AROUND = timedelta(minutes=15)  # before a run and after it, the Activity Log still speaks of it
@@ -34,9 +35,6 @@ _PAGES = 20
 _TRIES = 3
 _LONGEST_WAIT = timedelta(seconds=60)
 _PASSING = ("offline", "slow", "throttled")
-_GROUP_ID = re.compile(r"(?i)/subscriptions/[0-9a-z-]+/resourceGroups/[\w()-][\w.()-]*")
-_CONTAINER = re.compile(r"[A-Za-z0-9-]{1,63}")
-_GROUP_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VERSION_ID = re.compile(
     r"(?i)/subscriptions/[0-9a-z-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Compute"
     r"/galleries/[\w.]+/images/[\w.-]+/versions/[\d.]+"
@@ -153,7 +151,7 @@ async def activity(
         answer = await arm.get(path, _ACTIVITY_VERSION, query)
         entries = [entry for entry in answer.get("value") or () if isinstance(entry, Mapping)]
         events += [{field: _plain(entry[field]) for field in ACTIVITY_FIELDS if field in entry} for entry in entries]
-        query = _next_page(arm, answer.get("nextLink"), path)
+        query = next_page(arm, answer.get("nextLink"), path)
         if query is None:
             break
     return sorted(events, key=lambda event: str(event.get("eventTimestamp")))
@@ -173,37 +171,9 @@ def who(events: Sequence[Mapping[str, Any]], action: str, before: datetime | Non
 
 async def container_logs(arm: Arm, staging_group: str) -> list[ContainerLog]:
     """What the build's containers have printed; none where they are gone, as they are soon after Packer's end."""
-    if not _GROUP_ID.fullmatch(staging_group):
-        raise Foreign("The template names a staging group that is not one.")
-    groups = f"{staging_group}/providers/Microsoft.ContainerInstance/containerGroups"
-    answer = await arm.get(groups, _CONTAINERS_VERSION)
-    logs = []
-    for group in answer.get("value") or ():
-        for group_name, container in _containers(group):
-            said = await arm.get(f"{groups}/{group_name}/containers/{container}/logs", _CONTAINERS_VERSION)
-            logs.append(ContainerLog(f"{group_name}/{container}", str(said.get("content") or "")))
-    return logs
-
-
-def _containers(group: object) -> list[tuple[str, str]]:
-    """The names in a container group that may stand in a path."""
-    name = group.get("name") if isinstance(group, Mapping) else None
-    properties = group.get("properties") if isinstance(group, Mapping) else None
-    entries = properties.get("containers") if isinstance(properties, Mapping) else None
-    if not isinstance(name, str) or not _GROUP_NAME.fullmatch(name) or not isinstance(entries, Sequence):
-        return []
-    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)]
-    return [(name, each) for each in names if isinstance(each, str) and _CONTAINER.fullmatch(each)]
-
-
-def _next_page(arm: Arm, link: object, path: str) -> dict[str, str] | None:
-    """The query of the next page; its link is followed on the same host and path alone."""
-    if not isinstance(link, str) or not link:
-        return None
-    parts, own = urlsplit(link), urlsplit(arm.endpoint.arm)
-    if (parts.scheme, parts.netloc.lower()) != (own.scheme, own.netloc.lower()) or parts.path.lower() != path.lower():
-        raise Foreign("The Activity Log names a next page on another host, which is not asked.")
-    return {key: value for key, value in parse_qsl(parts.query) if key.lower() != "api-version"}
+    found = await containers(arm, staging_group)
+    texts = [await read_container(arm, staging_group, container) for container in found]
+    return [ContainerLog(f"{one.group}/{one.name}", text) for one, text in zip(found, texts, strict=True)]
 
 
 def _plain(value: object) -> object:
@@ -213,14 +183,3 @@ def _plain(value: object) -> object:
 
 def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def time_of(text: object) -> datetime | None:
-    """A time of the service, in UTC; None for anything else."""
-    if not isinstance(text, str):
-        return None
-    try:
-        at = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
-    except ValueError:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aibtui.sources.arm import STORAGE_API_VERSION, Arm
-from aibtui.sources.faults import Foreign
+from aibtui.sources.faults import Foreign, Network, Refused
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
@@ -19,17 +19,25 @@ CONTAINER = "packerlogs"
 LOG_FILE = "customization.log"
 SLACK = timedelta(seconds=60)  # between the service's clock and the storage account's
 
-_GROUP_ID = re.compile(r"(?i)^/subscriptions/[A-Za-z0-9-]+/resourceGroups/[^/?#%]+/?$")
+_GROUP_ID = re.compile(r"(?i)/subscriptions/[a-z0-9-]+/resourceGroups/[\w()-][\w.()-]*/?")
 _HINT = re.compile(r"(?i)(?P<account>[a-z0-9]{3,24})[^ ]*/packerlogs/(?P<folder>[^/\s]+)/customization\.log")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _LIST_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A storage account of the staging group, and its blob endpoint."""
+    """A storage account of the staging group, its blob endpoint, and whom it lets in.
+
+    `id` is its resource id. `keys` says whether it takes account keys, `network` whether it has a firewall, or private
+    endpoints alone. Of one that was named and not listed only its address is known.
+    """
 
     name: str
     url: str
+    id: str = ""
+    keys: bool = True
+    network: Network = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +56,38 @@ def hinted_folder(message: str | None) -> str | None:
     return found["folder"] if found else None
 
 
-async def storage_accounts(arm: Arm, staging_group: str, only: str | None) -> Sequence[Account]:
-    """The storage accounts of the staging group, as ARM lists them; `only` the one of that name, if it is given."""
-    if not _GROUP_ID.match(staging_group):
+def is_group_id(text: str) -> bool:
+    """The id of a resource group, and nothing besides."""
+    return _GROUP_ID.fullmatch(text) is not None
+
+
+async def storage_accounts(arm: Arm, staging_group: str, only: str | None = None) -> Sequence[Account]:
+    """The storage accounts of the staging group, as ARM lists them; with their keys, where `--auth key` asks for them.
+
+    `only` (else what `--storage-account` names) is taken by its name: who may read blobs need not be allowed to list.
+    """
+    if not is_group_id(staging_group):
         raise Foreign(
             "The template names a staging group that is not one.", "Check the template's stagingResourceGroup."
         )
     path = staging_group.rstrip("/") + "/providers/Microsoft.Storage/storageAccounts"
-    answer = await arm.get(path, STORAGE_API_VERSION)
-    entries = answer.get("value")
-    accounts = [_account(arm, entry) for entry in entries or () if isinstance(entry, Mapping)]
-    return [account for account in accounts if account and (only is None or account.name.lower() == only.lower())]
+    if only := only or arm.storage_account:
+        accounts = [Account(only, arm.endpoint.blob_endpoint(only), f"{path}/{only}")]
+    else:
+        answer = await arm.get(path, STORAGE_API_VERSION)
+        entries = (entry for entry in answer.get("value") or () if isinstance(entry, Mapping))
+        accounts = [account for entry in entries if (account := _account(arm, entry, path))]
+    if arm.by_key:
+        for account in accounts:
+            await _unlock(arm, account)
+    return accounts
+
+
+async def _unlock(arm: Arm, account: Account) -> None:
+    if not account.keys:
+        text = f"The storage account {account.name} takes no account keys (allowSharedKeyAccess is off)."
+        raise Refused(text, "Leave out --auth key, and ask for the role Storage Blob Data Reader on it.")
+    await arm.list_keys(account.name, account.id)
 
 
 async def find_log(arm: Arm, accounts: Sequence[Account], began: datetime, hint: str | None) -> LogPlace | None:
@@ -102,21 +131,31 @@ async def _first(blobs: Any, limit: int) -> AsyncIterator[BlobProperties]:
         yield blob
 
 
-def _account(arm: Arm, entry: Mapping[str, Any]) -> Account | None:
-    properties = entry.get("properties")
-    if not isinstance(properties, Mapping):
+def _account(arm: Arm, entry: Mapping[str, Any], path: str) -> Account | None:
+    name, properties = entry.get("name"), entry.get("properties")
+    if not isinstance(name, str) or not _ACCOUNT.fullmatch(name) or not isinstance(properties, Mapping):
         return None
     endpoints = properties.get("primaryEndpoints")
     url = endpoints.get("blob") if isinstance(endpoints, Mapping) else None
     if not isinstance(url, str):
         return None  # still being made
     try:
-        checked, _ = arm.endpoint.blob_account(url, str(entry.get("name")))
+        checked, _ = arm.endpoint.blob_account(url, name)
     except ValueError as error:
         text = str(error)
         remedy = "Check --cloud, and whether the staging group holds an account of somebody else."
         raise Foreign(f"{text[:1].upper()}{text[1:]}; nothing is sent there.", remedy) from None
-    return Account(str(entry.get("name")), checked)
+    return Account(
+        name, checked, f"{path}/{name}", properties.get("allowSharedKeyAccess") is not False, _net(properties)
+    )
+
+
+def _net(properties: Mapping[str, Any]) -> Network:
+    """Whom a storage account lets in by its network rules."""
+    if properties.get("publicNetworkAccess") in ("Disabled", "SecuredByPerimeter"):
+        return "private"
+    rules = properties.get("networkAcls")
+    return "firewall" if isinstance(rules, Mapping) and rules.get("defaultAction") == "Deny" else "open"
 
 
 def _key_name(arm: Arm, account: Account) -> str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from aibtui.core.polls import Trouble, TroubleKind
-from aibtui.sources.credentials import SignInFailed
+from aibtui.sources.refusals import SignInFailed
 
 Part = Literal["template", "log"]
+Network = Literal["open", "firewall", "private"]  # whom a storage account lets in, as far as that is known
+By = Literal["token", "key", "sas"]
+
+_TENANT = re.compile(r'(?i)authorization_uri="?https://[^/"\s]+/(?P<tenant>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b')
 
 
 class Foreign(Exception):
@@ -23,14 +28,28 @@ class Foreign(Exception):
         self.remedy = remedy
 
 
+class Refused(Exception):
+    """What is not even asked for, because it would be refused; the text is a sentence."""
+
+    def __init__(self, text: str, remedy: str) -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What was read, in words: `what` of the sentence, `where` of the role that it takes, and the role."""
+    """What was read, in words: `what` of the sentence, `where` of the role that it takes, and the role.
+
+    The role may be two, joined by `and`. `scope` is the id of the resource that it is for, `by` what opens it.
+    """
 
     part: Part
     what: str
     where: str
     role: str
+    scope: str | None = None
+    network: Network = "open"
+    by: By = "token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +65,16 @@ _NETWORK = _Row(
     "forbidden",
     "{What} is behind a firewall that does not let this machine in.",
     "Ask for this network, or a private endpoint, in the networking of {where}.",
+)
+_PRIVATE = _Row(
+    "forbidden",
+    "{What} lets in its private endpoints alone, and this machine does not come through one.",
+    "Watch from the network of the private endpoint, or ask for one in the networking of {where}.",
+)
+_UNREACHED = _Row(
+    "forbidden",
+    "{What} cannot be reached from here ({reason}): it has private endpoints alone.",
+    "Watch from the network of the private endpoint, or ask for one in the networking of {where}.",
 )
 _NO_ROLE = _Row("forbidden", "You may not read {what}.", "Ask for the role {role} on {where}.")
 _SIGN_IN = _Row("sign-in", "Your sign-in was refused for {what}.", "Sign in again with: az login")
@@ -74,12 +103,44 @@ _BY_CODE = {
     "InvalidAuthenticationTokenTenant": _Row(
         "sign-in",
         "You are signed in to another tenant than the one of {what}.",
-        "Sign in to it with: az login --tenant TENANT",
+        "Sign in to it with: az login --tenant {tenant}",
+    ),
+    "ScopeLocked": _Row(
+        "forbidden",
+        "A lock forbids to list the keys of {what}.",
+        "Leave out --auth key, and ask for the role {role} on {where}.",
     ),
     "AccountIsDisabled": _Row("forbidden", "The account of {what} is disabled.", "Ask the owner of {where}."),
     "ServerBusy": _BUSY,
     "TooManyRequests": _BUSY,
     "OperationTimedOut": _BUSY,
+}
+
+_SAS = _Row(
+    "forbidden",
+    "The address of --log-url does not open {what}: its signature is not accepted, or has expired.",
+    "Ask for a new SAS with the permission to read, and start the watch again with it.",
+)
+_BY_WAY: dict[tuple[By, str], _Row] = {
+    ("sas", "AuthenticationFailed"): _SAS,
+    ("sas", "AuthorizationPermissionMismatch"): _Row(
+        "forbidden",
+        "The SAS of --log-url does not permit to read {what}.",
+        "Ask for one with the permission to read (sp=r).",
+    ),
+    ("sas", "AuthorizationSourceIPMismatch"): _Row(
+        "forbidden", "The SAS of --log-url is for another address than this machine's.", "Ask for one without sip."
+    ),
+    ("sas", "KeyBasedAuthenticationNotPermitted"): _Row(
+        "forbidden",
+        "{What} takes no SAS that was made with an account key.",
+        "Ask for a user delegation SAS, or for the role {role} on {where}.",
+    ),
+    ("key", "AuthenticationFailed"): _Row(
+        "forbidden",
+        "The account key is not accepted for {what}: it may have been rotated.",
+        "Start the watch again, which lists the keys anew.",
+    ),
 }
 
 _BY_STATUS = {
@@ -116,7 +177,11 @@ def trouble_of(error: Exception, place: Place) -> Trouble:
         return Trouble(place.part, "sign-in", error.text, error.remedy)
     if isinstance(error, Foreign):
         return Trouble(place.part, "protocol", str(error), error.remedy or _PROXY)
-    row = _row(error)
+    if isinstance(error, Refused):
+        return Trouble(place.part, "forbidden", str(error), error.remedy)
+    row = _BY_WAY.get((place.by, code_of(error))) or _row(error)
+    if place.network == "private":
+        row = {_NETWORK.text: _PRIVATE, _OFFLINE.text: _UNREACHED, _SILENT.text: _UNREACHED}.get(row.text, row)
     words = {
         "what": place.what,
         "What": place.what[:1].upper() + place.what[1:],
@@ -125,8 +190,33 @@ def trouble_of(error: Exception, place: Place) -> Trouble:
         "status": status_of(error),
         "code": f" ({code_of(error)})" if code_of(error) else "",
         "reason": _reason(error),
+        "tenant": tenant_named(_headers(error)) or "TENANT",
     }
-    return Trouble(place.part, row.kind, row.text.format(**words), row.remedy and row.remedy.format(**words))
+    remedy = row.remedy and row.remedy.format(**words)
+    if row is _NO_ROLE and place.scope:
+        scope = place.scope
+        remedy = f"{remedy} Its owner runs: {'; '.join(grant(role, scope) for role in place.role.split(' and '))}"
+    return Trouble(place.part, row.kind, row.text.format(**words), remedy)
+
+
+def grant(role: str, scope: str) -> str:
+    """The command that gives somebody a role; what the owner of `scope` (a resource id) is asked to run."""
+    return f'az role assignment create --assignee USER --role "{role}" --scope {scope}'
+
+
+def lapsed(trouble: Trouble, place: Place) -> Trouble:
+    """The same, where it could be read before: a role that ended while the build ran."""
+    if trouble.kind != "forbidden":
+        return trouble
+    text = f"You may no longer read {place.what}: your role has ended, or the access to it was changed."
+    remedy = f"Activate the role {place.role} on {place.where} again, or ask for it; the watch goes on by itself."
+    return replace(trouble, text=text, remedy=remedy)
+
+
+def tenant_named(headers: Mapping[str, Any]) -> str | None:
+    """The tenant that a challenge of ARM names; for people to read, it is never asked for a token."""
+    found = _TENANT.search(str(headers.get("WWW-Authenticate", "")))
+    return found["tenant"].lower() if found else None
 
 
 def status_of(error: BaseException) -> int | None:
@@ -164,7 +254,7 @@ def _row(error: Exception) -> _Row:
     from azure.core import exceptions as azure
 
     status = status_of(error)
-    if status is not None:
+    if status is not None and not 200 <= status < 300:
         known = _BY_CODE.get(code_of(error)) or _BY_STATUS.get(status)
         if known or status >= 500:
             return known or _SERVER

@@ -156,13 +156,19 @@ def read_whole(path: str | Path) -> bytes:
 def _unpacked(data: bytes, name: str) -> bytes:
     from io import BytesIO
 
+    from aibtui.sources.bundled import unpacked_most
+
+    most = unpacked_most(len(data), _WHOLE_MAX)
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
-            return file.read(_WHOLE_MAX + 1)
+            unpacked = file.read(most + 1)
     except EOFError:
         raise CannotWatch(f"{name} is a gzip file that ends too early.", "Copy it again.", 2) from None
     except (OSError, zlib.error):
         raise CannotWatch(f"{name} is a damaged gzip file.", "Copy it again, or unpack it first.", 2) from None
+    if len(unpacked) > most:
+        raise CannotWatch(f"{name} unpacks to more than any log.", "Unpack it yourself, if you trust it.", 2)
+    return unpacked
 
 
 def _unreadable(path: Path, error: OSError) -> CannotWatch:

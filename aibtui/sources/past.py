@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,15 @@ from aibtui.recording import LogCache
 from aibtui.recording.cache import CachedLog
 from aibtui.sources import CannotWatch
 from aibtui.sources.arm import Access, Arm, load
+from aibtui.sources.discovery import SLACK
 from aibtui.sources.faults import Place
 from aibtui.sources.run_list import RunFolder, Runs, folders_of, read_log, read_status, refused
 from aibtui.sources.target import Target
-from aibtui.sources.whole import Whole
+from aibtui.sources.whole import PIECE, Whole
+
+MOST_OLDER = 10
+LARGEST_OLDER = 32 << 20
+"""Bytes of a log that is fetched only to learn from it; real ones have 0.05 to 2.2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,36 @@ class PastRun:
         """The template, and when the run's log began."""
         return f"{self.target.template} {self.began_at:%Y-%m-%dT%H:%M:%SZ}" if self.began_at else self.target.template
 
-    def polls(self) -> Iterator[Poll]:
-        """All of it as looks; the last one ends the watch."""
-        return Whole(log=self.log, status=self.status).polls()
+    def polls(self, piece: int = PIECE) -> Iterator[Poll]:
+        """All of it as looks of `piece` bytes; the last one ends the watch."""
+        return Whole(log=self.log, status=self.status).polls(piece)
+
+
+async def older_runs(
+    target: Target, access: Access, status: Status, cache: LogCache, *, pause: float = 0.0
+) -> AsyncGenerator[PastRun, None]:
+    """The runs before that of `status` whose logs still lie in the staging group, the newest first, one at a time.
+
+    A log is downloaded once; one whose report is kept already is not given. Of the newest MOST_OLDER folders those with
+    a log beyond LARGEST_OLDER are left out. `pause` is in seconds, between two of them. Raises CannotWatch (3, 4, 5).
+    """
+    await load()
+    arm = Arm(access, target.subscription)
+    try:
+        folders = await folders_of(arm, target, status)
+        began = status.started_at
+        older = [folder for folder in folders if began is None or folder.began_at < began - SLACK][:MOST_OLDER]
+        for folder in older:
+            log = folder.log
+            if log is None or not 0 < log.size <= LARGEST_OLDER:
+                continue
+            if cache.entry(folder.account.name, folder.folder).told(log.etag, log.size):
+                continue
+            data, cached = await _downloaded(arm, folder, cache)
+            yield PastRun(target, data, _as_it_was(folder, status), folder.began_at, cached)
+            await asyncio.sleep(pause)
+    finally:
+        await arm.close()
 
 
 async def post_mortem(target: Target, access: Access, *, previous: bool = False, cache: LogCache) -> PastRun:
@@ -64,7 +97,7 @@ async def post_mortem(target: Target, access: Access, *, previous: bool = False,
         if folder is None or folder.log is None:
             return _without_log(target, status, previous=previous)
         log, cached = await _downloaded(arm, folder, cache)
-        known = Status(started_at=folder.began_at, template=status.template) if previous else status
+        known = _as_it_was(folder, status) if previous else status
         return PastRun(target, log, known, folder.began_at, cached)
     finally:
         await arm.close()
@@ -81,6 +114,11 @@ def _before(runs: Runs) -> RunFolder | None:
         if last is None and (started_at is None or folder.began_at < started_at):
             return folder
     return None
+
+
+def _as_it_was(folder: RunFolder, status: Status) -> Status:
+    """What is known of a run that is not the last one: its template, whose customizers cannot be changed."""
+    return Status(started_at=folder.began_at, template=status.template)
 
 
 def _without_log(target: Target, status: Status, *, previous: bool) -> PastRun:

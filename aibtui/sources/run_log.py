@@ -1,228 +1,181 @@
-"""The log of one run, wherever it lies: found, read on, given up when it is gone. It decides nothing about the run."""
+"""The logs of one run, wherever they can be had: the freshest wins. It decides nothing about the run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING
 
-from aibtui.core.polls import Chunk, Status, Trouble
+from aibtui.core.polls import Chunk, LogName, Status, Trouble
 from aibtui.recording import Cursor
+from aibtui.recording.merge import BLOB, CONTAINER
 from aibtui.sources.arm import Arm
-from aibtui.sources.backoff import Backoff
 from aibtui.sources.blob import BlobTail
-from aibtui.sources.discovery import CONTAINER, Account, LogPlace, find_log, hinted_folder, storage_accounts
-from aibtui.sources.faults import Place, code_of, retry_after, status_of, trouble_of
+from aibtui.sources.blob_log import BlobLog, Pace, pace_of
+from aibtui.sources.container import ContainerTail
+from aibtui.sources.faults import retry_after, status_of
 
-_RELIST = timedelta(seconds=60)  # how often a quiet log's newer sibling is looked for
+if TYPE_CHECKING:
+    from aibtui.sources.log_url import LogUrl
+
+__all__ = ["Pace", "RunLog", "pace_of"]
+
+VALIDATION: LogName = "validation.log"
+_GROWING = timedelta(seconds=15)  # the container's text comes whole each time
+_QUIET = timedelta(seconds=30)
 _REFUSED = timedelta(seconds=60)
-_GONE = timedelta(seconds=15)
-_SETTLED = timedelta(seconds=15)  # two equal looks that far apart: nothing more will come
-_LATE = timedelta(seconds=60)  # a log that was never seen may still appear for so long after the run
-_PATIENCE = timedelta(minutes=2)  # for a storage account out of reach, after the run
+_STALLED = timedelta(seconds=30)  # a blob that has not grown for so long may lag behind the container
+_TROUBLED = timedelta(seconds=15)  # a refusal that lasts so long is none that passes by itself
+_AFTERWARDS = ("Validating", "Distributing")  # the sub-states in which validators run, or have run
 
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often the log is looked at: while it grows, when it is quiet, and while it is searched for."""
-
-    growing: timedelta = timedelta(seconds=2)
-    quiet: timedelta = timedelta(seconds=5)
-    idle: timedelta = timedelta(seconds=10)
-    search: timedelta = timedelta(seconds=10)
+Cursors = Callable[[LogName], Cursor]
 
 
 class RunLog:
-    """customization.log of the run that began at `began`. `due` is when the next look makes sense."""
+    """The logs of the run that began at `began`: the blob, the container where the blob lags, the validators' log.
+
+    `cursors` says where a recording of each ends. `due` is when the next look makes sense.
+    """
 
     def __init__(
         self,
         arm: Arm,
         began: datetime | None,
-        cursor: Cursor,
+        cursors: Cursors,
         pace: Pace,
         random: Random,
-        storage_account: str | None,
         due: datetime,
+        log_url: LogUrl | None = None,
     ) -> None:
-        self.due = due
-        self.trouble: Trouble | None = None
         self._arm = arm
-        self._began = began or datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
-        self._cursor = cursor
+        self._cursors = cursors
         self._pace = pace
-        self._random = random
-        self._backoff = Backoff(random)
-        self._only = storage_account
-        self._accounts: Sequence[Account] = ()
-        self._place: LogPlace | None = None
-        self._tail: BlobTail | None = None
-        self._seen = cursor.offset > 0
-        self._caught_up = False
-        self._hint: str | None = None
-        self._grew_at = due
-        self._read_at = due
-        self._same_since: datetime | None = None
-        self._trouble_since: datetime | None = None
-        self._listed_at = due
+        self._blob = BlobLog(arm, began, cursors(BLOB), pace, random, due, log_url)
+        self._troubled_since: datetime | None = None
+        self._over = False
+        self._container: ContainerTail | None = None
+        self._container_due = due
+        self._container_wanted = False
+        self._container_owed = True  # a last look, once the run is over
+        self._ahead = False  # the container tells what the blob does not
+        self._validation: BlobTail | None = None
+        self._validation_due = due
+        self._validation_wanted = False
+        self._validation_over = False
 
-    async def look(self, at: datetime, status: Status) -> tuple[tuple[Chunk, ...], bool]:
-        """The new bytes, and whether the log was read; why not is in `trouble`. Raises nothing but what is a bug."""
-        try:
-            tail = await self._find(at, status)
-            if tail is None:
-                return (), False
-            chunks = await self._read(at, tail)
-        except Exception as error:  # one boundary for what SDK and proxies may raise: it is shown and tried again
-            await self._failed(at, error, status)
-            return (), False
-        return chunks, True
+    @property
+    def due(self) -> datetime:
+        dues = [self._blob.due]
+        if self._container_wanted:
+            dues.append(self._container_due)
+        if self._validation_wanted:
+            dues.append(self._validation_due)
+        return min(dues)
 
-    def complete(self, at: datetime, over_since: datetime, status: Status) -> bool:
-        """The run is over since `over_since`: is everything read that will ever be there?"""
-        if self.trouble is None:
-            if self._tail is None or not self._caught_up:
-                return False
-            settled = self._same_since is not None and self._read_at - max(self._same_since, over_since) >= _SETTLED
-            return self._tail.marked or settled
-        if self.trouble.kind == "gone" or status.deleted:
-            return True
-        waited = at - max(self._trouble_since or at, over_since)
-        if self.trouble.kind in ("forbidden", "sign-in"):
-            return waited >= _SETTLED
-        if self.trouble.kind == "not-found":
-            long_over = status.ended_at is not None and at - status.ended_at > _LATE
-            return waited >= (_SETTLED if long_over else _LATE)
-        return waited >= _PATIENCE
+    @property
+    def trouble(self) -> Trouble | None:
+        """What keeps the log from us; where the container tells it all the same, only a note of that."""
+        blob = self._blob.trouble
+        if not self._ahead:
+            return blob
+        why = blob.text if blob else "The blob does not grow."
+        return Trouble("log", "detour", f"Read from the container's log. {why}", blob.remedy if blob else None)
 
     @property
     def caught_up(self) -> bool:
         """All that the blob held at the last look has been read."""
-        return self._caught_up
+        return self._blob.caught_up
 
-    async def _find(self, at: datetime, status: Status) -> BlobTail | None:
-        """The tail of this run's log; None, with the trouble said, where there is none yet."""
-        hint = hinted_folder(status.message)
-        quiet = at - self._grew_at >= _RELIST and at - self._listed_at >= _RELIST
-        stray = hint is not None and hint != self._hint and self._place is not None and self._place.folder != hint
-        if self._tail is not None and not quiet and not stray:
-            return self._tail
-        self._listed_at = at
+    async def look(self, at: datetime, status: Status) -> tuple[tuple[Chunk, ...], bool]:
+        """New bytes, and whether a log was read; why not is in `trouble`. Raises nothing but what is a bug."""
+        chunks: tuple[Chunk, ...] = ()
+        read = False
+        self._validation_wanted = self._wants_validation(status)
+        if at >= self._blob.due:
+            chunks, read = await self._blob.look(at, status)
+            refused = self._blob.trouble is not None and not self._blob.trouble.waiting
+            self._troubled_since = (self._troubled_since or at) if refused else None
+            self._ahead = self._ahead and (self._blob.trouble is not None or not chunks)
+        elif self._validation_wanted and at >= self._validation_due:
+            chunks = await self._look_at_validation(at)
+        self._container_wanted = self._wants_container(at, status)
+        if self._container_wanted and at >= self._container_due:
+            said, heard = await self._look_at_container(at, status)
+            chunks, read = chunks + said, read or heard
+            self._container_wanted = self._wants_container(at, status)
+        return chunks, read
+
+    def hurry(self, at: datetime) -> None:
+        """The run is over: all that may still be read is looked at now."""
+        self._over = True
+        self._blob.due = self._container_due = self._validation_due = at
+
+    def complete(self, at: datetime, over_since: datetime, status: Status) -> bool:
+        """The run is over since `over_since`: is everything read that will ever be there?"""
+        if self._container_wanted or (self._wants_validation(status) and self._blob.trouble is None):
+            return False
+        return self._blob.complete(at, over_since, status)
+
+    def _wants_container(self, at: datetime, status: Status) -> bool:
+        """Whether the container may know more than the blob."""
+        trouble = self._blob.trouble
+        if (self._container is not None and self._container.marked) or status.run_state is None or status.deleted:
+            return False
+        if self._over:
+            return self._container_owed and (self._ahead or trouble is not None)
+        customizing = status.sub_state == "Customizing"
+        if trouble is None:
+            return customizing and not self._blob.marked and at - self._blob.grew_at >= _STALLED
+        if trouble.waiting:
+            return customizing
+        lasting = self._troubled_since is not None and at - self._troubled_since >= _TROUBLED
+        return lasting or trouble.kind in ("forbidden", "sign-in")
+
+    async def _look_at_container(self, at: datetime, status: Status) -> tuple[tuple[Chunk, ...], bool]:
         group = status.template.staging_group if status.template else None
         if not group:
-            self._absent(at, "The service has not named a staging group for this template yet.")
-            return None
-        if not self._accounts:
-            self._accounts = await storage_accounts(self._arm, group, self._only)
-        if not self._accounts:
-            self._absent(at, f"There is no storage account in the staging group {_name(group)} yet.")
-            return None
-        await self._arm.sign_in_to_storage()
-        place = await find_log(self._arm, self._accounts, self._began, hint)
-        self._hint = hint
-        if place is None:
-            if self._tail is not None:
-                return self._tail
-            self._absent(at, f"There is no log of this run in the storage account {self._accounts[0].name} yet.")
-            return None
-        return self._follow(place)
-
-    def _follow(self, place: LogPlace) -> BlobTail:
-        """Read on at `place`; another folder than before is another generation of the log."""
-        if self._tail is not None and self._place is not None and self._place.blob == place.blob:
-            return self._tail
-        if self._tail is not None:
-            read = self._tail.cursor()
-            self._cursor = Cursor(generation=read.generation + 1) if read.offset else Cursor(generation=read.generation)
-        self._place = place
-        service = self._arm.blob_service(*self._arm.endpoint.blob_account(place.account.url, place.account.name))
-        self._tail = BlobTail(service.get_blob_client(CONTAINER, place.blob), self._cursor)
-        return self._tail
-
-    async def _read(self, at: datetime, tail: BlobTail) -> tuple[Chunk, ...]:
-        await self._arm.sign_in_to_storage()
-        look = await tail.look()
-        self._seen = True
-        self._backoff.reset()
-        self.trouble = None
-        self._trouble_since = None
-        self._caught_up = look.caught_up
-        self._read_at = at
-        if look.chunks:
-            self._grew_at = at
-            self._same_since = None
-        elif self._same_since is None:
-            self._same_since = at
-        self.due = at + self._wait(at, tail) if look.caught_up else at
-        return look.chunks
-
-    def _wait(self, at: datetime, tail: BlobTail) -> timedelta:
-        silent = at - self._grew_at
-        if tail.marked or silent >= timedelta(minutes=5):
-            wait = self._pace.idle
-        else:
-            wait = self._pace.growing if silent < _SETTLED else self._pace.quiet
-        return wait * self._random.uniform(0.9, 1.1)
-
-    def _absent(self, at: datetime, text: str) -> None:
-        """Not there yet, which is plain early in a run; once it was seen, it is gone."""
-        if self._seen:
-            text = "The log is gone: the service deleted it. What was read is kept."
-            self._say(at, Trouble("log", "gone", text), _GONE)
-        else:
-            self._say(at, Trouble("log", "not-found", text, waiting=True), self._pace.search)
-
-    async def _failed(self, at: datetime, error: Exception, status: Status) -> None:
-        if status_of(error) == 401:
-            self._arm.refused()
-        if status_of(error) == 404 or await self._account_gone(error, status):
-            known, self._accounts = self._accounts, ()
-            if status.terminal and not known and not self._seen:
-                text = "The staging group is gone, and the log with it: the service deleted them."
-                self._say(at, Trouble("log", "gone", text), _GONE)
-            else:
-                self._absent(at, f"There is nothing to read the log from yet ({code_of(error) or 'not found'}).")
-            return
-        trouble = trouble_of(error, self._words(status))
-        waits = _REFUSED if trouble.kind == "forbidden" else None
-        delay = self._backoff.fail(retry_after(error) or waits)
-        self._say(at, trouble, delay)
-
-    async def _account_gone(self, error: Exception, status: Status) -> bool:
-        """A storage account that was deleted has no address any more, which looks like being offline: ARM knows."""
-        group = status.template.staging_group if status.template else None
-        if status_of(error) is not None or self._place is None or not group:
-            return False
+            return (), False
+        if self._container is None:
+            self._container = ContainerTail(self._arm, group, self._cursors(CONTAINER))
         try:
-            accounts = await storage_accounts(self._arm, group, self._only)
-        except Exception as failure:  # ARM is asked for a second opinion only; the first error is what is shown
-            return status_of(failure) == 404
-        return self._place.account.url not in {account.url for account in accounts}
+            said = await self._container.look()
+        except (
+            Exception
+        ) as error:  # one boundary for what SDK and proxies may raise: the blob's trouble is what is told
+            if status_of(error) == 401:
+                self._arm.refused()
+            self._container_due = at + max(
+                retry_after(error) or _QUIET, _REFUSED if status_of(error) == 403 else _QUIET
+            )
+            said = None
+        else:
+            self._container_due = at + max(_GROWING if said else _QUIET, self._pace.quiet)
+        if self._over:
+            self._container_owed = bool(said)
+        behind = self._blob.trouble is not None or self._container.offset > self._blob.offset
+        self._ahead = said is not None and self._container.offset > 0 and behind
+        return said or (), said is not None
 
-    def _words(self, status: Status) -> Place:
-        group = _name(status.template.staging_group or "") if status.template else ""
-        if not self._accounts:
-            role = "Reader (and Storage Blob Data Reader for the log)"
-            return Place("log", f"the staging group {group}", f"the resource group {group}", role)
-        name = self._place.account.name if self._place else self._accounts[0].name
-        where = f"the storage account {name} (resource group {group})"
-        return Place("log", f"the log in the storage account {name}", where, "Storage Blob Data Reader")
+    def _wants_validation(self, status: Status) -> bool:
+        validates = status.template is not None and status.template.validates
+        return validates and not self._validation_over and (self._over or status.sub_state in _AFTERWARDS)
 
-    def _say(self, at: datetime, trouble: Trouble, delay: timedelta) -> None:
-        self._trouble_since = self._trouble_since or at
-        self._caught_up = False
-        self._same_since = None
-        self.due = at + delay
-        self.trouble = Trouble(
-            trouble.target, trouble.kind, trouble.text, trouble.remedy, waiting=trouble.waiting, retry_at=self.due
-        )
-
-
-def pace_of(poll: timedelta | None) -> Pace:
-    """The pace that `--poll` asks for; our own where it is not given."""
-    return Pace() if poll is None else Pace(poll, poll, poll, min(poll, Pace().search))
-
-
-def _name(group_id: str) -> str:
-    return group_id.rstrip("/").rpartition("/")[2]
+    async def _look_at_validation(self, at: datetime) -> tuple[Chunk, ...]:
+        """What the validators' log brings; what goes wrong with it, the first log's trouble tells."""
+        self._validation_due = at + self._pace.quiet
+        self._validation = self._validation or self._blob.sibling(VALIDATION, self._cursors(VALIDATION))
+        if self._validation is None:
+            self._validation_over = self._over
+            return ()
+        try:
+            await self._arm.sign_in_to_storage()
+            look = await self._validation.look()
+        except Exception as error:  # one boundary for what SDK and proxies may raise
+            self._validation_due = at + max(retry_after(error) or _QUIET, _QUIET)
+            self._validation_over = self._over
+            return ()
+        self._validation_over = self._validation.marked or (self._over and look.caught_up and not look.chunks)
+        if not look.caught_up:
+            self._validation_due = at
+        return look.chunks

@@ -1,14 +1,12 @@
-"""Which image template is meant: from a name or a full resource id, and what az already knows."""
+"""Which image template is meant: from a name or a full resource id, and what need not be typed."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from aibtui.sources import CannotWatch
+from aibtui.sources.az_defaults import Defaults
 
 _ID = re.compile(
     r"(?i)^/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
@@ -17,7 +15,6 @@ _ID = re.compile(
 _TEMPLATE = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 _GROUP = re.compile(r"^[\w.()-]{1,90}$")
 _SUBSCRIPTION = re.compile(r"^[A-Za-z0-9-]{1,64}$")
-_GUID = re.compile(r"(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +33,10 @@ class Target:
         )
 
 
-def parse_target(text: str, group: str | None, subscription: str | None, environ: Mapping[str, str]) -> Target:
-    """The template that `text` names: a full resource id, or a name with group and subscription.
+def parse_target(text: str, defaults: Defaults | None = None) -> Target:
+    """The template that `text` names: a full resource id, or a name in the group and subscription of `defaults`.
 
-    A missing group is AZURE_DEFAULTS_GROUP; a missing subscription is AZURE_SUBSCRIPTION_ID, then the default of
-    `az account`. Raises CannotWatch (2) where something is missing or cannot be a name.
+    Raises CannotWatch (2) where something is missing or cannot be a name.
     """
     text = text.strip()
     if full := _ID.match(text):
@@ -52,20 +48,14 @@ def parse_target(text: str, group: str | None, subscription: str | None, environ
             "/providers/Microsoft.VirtualMachineImages/imageTemplates/<name>.",
             2,
         )
-    group = group or environ.get("AZURE_DEFAULTS_GROUP")
+    defaults = defaults or Defaults()
+    group, subscription = defaults.group.value, defaults.subscription.value
     if not group:
         raise CannotWatch(
             f"The resource group of the template {text!r} is not known.",
             "Name it with -g GROUP, or give the template's full resource id.",
             2,
         )
-    subscription = subscription or environ.get("AZURE_SUBSCRIPTION_ID")
-    profile = _subscriptions(environ) if not subscription or not _GUID.match(subscription) else []
-    if subscription:
-        by_name = [entry["id"] for entry in profile if entry["name"].lower() == subscription.lower()]
-        subscription = by_name[0] if by_name else subscription
-    else:
-        subscription = next((entry["id"] for entry in profile if entry["default"]), None)
     if not subscription:
         raise CannotWatch(
             f"The subscription of the template {text!r} is not known.",
@@ -84,19 +74,3 @@ def _checked(subscription: str, group: str, template: str) -> Target:
         if not pattern.match(name) or name in (".", ".."):
             raise CannotWatch(f"{name!r} cannot be the name of {what}.", "Check its spelling.", 2)
     return Target(subscription, group, template)
-
-
-def _subscriptions(environ: Mapping[str, str]) -> list[dict[str, str]]:
-    """What `az login` left in azureProfile.json; nothing where az was never used."""
-    home = environ.get("HOME") or environ.get("USERPROFILE")
-    folder = environ.get("AZURE_CONFIG_DIR") or (home and f"{home}/.azure")
-    if not folder:
-        return []
-    try:
-        profile = json.loads((Path(folder) / "azureProfile.json").read_text("utf-8-sig"))
-        return [
-            {"id": str(entry["id"]), "name": str(entry["name"]), "default": "yes" if entry.get("isDefault") else ""}
-            for entry in profile["subscriptions"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []

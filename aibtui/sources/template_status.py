@@ -11,7 +11,7 @@ from aibtui.core.status import status_from_template
 from aibtui.sources import CannotWatch
 from aibtui.sources.arm import Arm
 from aibtui.sources.backoff import Backoff
-from aibtui.sources.faults import Place, code_of, retry_after, status_of, trouble_of
+from aibtui.sources.faults import Place, code_of, lapsed, retry_after, status_of, trouble_of
 from aibtui.sources.target import Target
 
 _PACE = timedelta(seconds=10)
@@ -76,12 +76,14 @@ class TemplateStatus:
     def _failed(self, at: datetime, error: Exception) -> Status | None:
         target = self._target
         where = f"the image template {target.template} (resource group {target.group})"
-        trouble = trouble_of(error, Place("template", f"the image template {target.template}", where, "Reader"))
+        place = Place("template", f"the image template {target.template}", where, "Reader")
+        trouble = trouble_of(error, place)
         status = status_of(error)
         if status == 401:
             self._arm.refused()
         if self.status is None:
             self._refuse(at, error, trouble)
+        trouble = lapsed(trouble, place)
         if status == 404 and self.status is not None:
             if self._missing_since is None:
                 self._missing_since = at

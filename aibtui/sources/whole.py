@@ -14,7 +14,7 @@ from aibtui.core.polls import Chunk, LogName, Poll, Status
 from aibtui.core.status import status_from_run, status_from_template
 from aibtui.sources import CannotWatch
 
-_STEP = 1 << 20
+PIECE = 1 << 20  # bytes of a log that one look has
 _LOOKED_AT = 1000
 _PACKER = re.compile(rb"[^\n]*\bPACKER\b[^\n]*")
 _TASK = re.compile(
@@ -34,16 +34,16 @@ class Whole:
     task: bytes = b""
     status: Status | None = None
 
-    def polls(self) -> Iterator[Poll]:
-        """All of it as looks, each at the time of its last stamp; the last one ends the watch."""
+    def polls(self, piece: int = PIECE) -> Iterator[Poll]:
+        """All of it as looks of `piece` bytes, each at the time of its last stamp; the last one ends the watch."""
         at = self._ended_at()
         logs: tuple[tuple[LogName, bytes], ...] = (("customization.log", self.log), ("devops.log", self.task))
         for name, data in logs:
-            for offset in range(0, len(data), _STEP):
-                piece = data[offset : offset + _STEP]
+            for offset in range(0, len(data), piece):
+                part = data[offset : offset + piece]
                 if name == "customization.log":
-                    at = stamp_before(piece, 0, len(piece)) or at
-                yield Poll(at, chunks=(Chunk(name, 0, offset, piece),), log_read=True)
+                    at = stamp_before(part, 0, len(part)) or at
+                yield Poll(at, chunks=(Chunk(name, 0, offset, part),), log_read=True)
         yield Poll(at, status=self.status, log_read=True, ended=True)
 
     def _ended_at(self) -> datetime:

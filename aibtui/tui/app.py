@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import ClassVar
@@ -37,9 +38,10 @@ class WatchApp(App[None]):
     """Shows one build, or a table of several. It ends when the user leaves; when the builds end the screen stays.
 
     `clock` gives the time that Updates are stamped with (UTC); `zone` is that of the times shown, the machine's own
-    where None; `chat` puts an Update into a message for a chat; `keys` maps ids of bindings to keys; `ascii` draws
-    nothing but ASCII; `remember_theme` hears of a theme that somebody chose. After `run`, `seen` and `failures` are
-    there for the caller.
+    where None; `chat` puts an Update into a message for a chat; with `mask` likely secrets in copied lines are masked;
+    `browse` opens an address in a browser, and returns False where there is none; `keys` maps ids of bindings to keys;
+    `ascii` draws nothing but ASCII; `remember_theme` hears of a theme that somebody chose. After `run`, `seen` and
+    `failures` are there for the caller.
     """
 
     CSS_PATH = "app.tcss"
@@ -64,7 +66,7 @@ class WatchApp(App[None]):
         ),
     ]
 
-    now: reactive[datetime | None] = reactive(None)
+    now: reactive[datetime | None] = reactive(None, repaint=False)
 
     def __init__(
         self,
@@ -74,6 +76,8 @@ class WatchApp(App[None]):
         zone: tzinfo | None = None,
         chat: Callable[[Update], str] | None = None,
         noise: int | None = None,
+        mask: bool = True,
+        browse: Callable[[str], Awaitable[bool]] | None = None,
         notices: Notices | None = None,
         theme: str | None = None,
         remember_theme: Callable[[str], None] | None = None,
@@ -88,10 +92,11 @@ class WatchApp(App[None]):
         self.failures: list[BaseException | None] = [None] * len(builds)
         self._watched = tuple(builds)
         self._screens = [
-            BuildScreen(watched, zone=zone, chat=chat, noise=noise, name=f"build-{place}")
+            BuildScreen(watched, zone=zone, chat=chat, noise=noise, mask=mask, browse=browse, name=f"build-{place}")
             for place, watched in enumerate(builds)
         ]
         self._clock = clock
+        self._aside = False
         self._zone = zone
         self._notices = notices or Notices({}, bell=False, notify=False)
         self._remember_theme = remember_theme
@@ -119,8 +124,12 @@ class WatchApp(App[None]):
 
     def on_mount(self) -> None:
         self._notices.open(self._to_terminal)
-        self.app_suspend_signal.subscribe(self, lambda _: self._notices.pause())
-        self.app_resume_signal.subscribe(self, lambda _: self._notices.resume())
+        if not self.is_headless:
+            # What stands when the first page is drawn stays to the end; looking through it for garbage, again and
+            # again, would hold up keys by a tenth of a second.
+            self.call_after_refresh(gc.freeze)
+        self.app_suspend_signal.subscribe(self, lambda _: self._put_aside())
+        self.app_resume_signal.subscribe(self, lambda _: self._come_back())
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
         if len(self._screens) > 1:
             for screen in self._screens:
@@ -142,6 +151,14 @@ class WatchApp(App[None]):
             screen.now = now
         if isinstance(self.default_screen, RunsScreen):
             self.default_screen.now = now
+
+    def _put_aside(self) -> None:
+        self._notices.pause()
+        self._aside = True
+
+    def _come_back(self) -> None:
+        self._aside = False
+        self._notices.resume()
 
     def _tick(self) -> None:
         self.now = self._clock()
@@ -217,7 +234,9 @@ class WatchApp(App[None]):
 
     def _to_terminal(self, sequence: str) -> None:
         """Write to the terminal itself, between two frames."""
-        if self._driver is not None and not self.is_headless:
+        if self._aside:
+            _to_stderr(sequence)  # Textual's writer has stopped
+        elif self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, tzinfo
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import work
-from textual.cache import LRUCache
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
@@ -18,35 +17,25 @@ from aibtui import wording
 from aibtui.core.index import EVIDENCE
 from aibtui.core.updates import Alert, Update
 from aibtui.safetext import SafeText
-from aibtui.tui.log_map import Cell, LogMap
+from aibtui.tui.log_map import LogMap
+from aibtui.tui.log_marks import Bookmarks
 from aibtui.tui.log_page import Page
 from aibtui.tui.log_paint import COMPONENTS, Look, Painter, Times
 from aibtui.tui.log_prompt import LogPrompt
-from aibtui.tui.log_rows import EVERYTHING, HEADLINE, LINE, LogRows, Row, folds_at_first, sections
+from aibtui.tui.log_rows import EVERYTHING, HEADLINE, LINE, LogRows, Row, folds_at_first
 from aibtui.tui.log_search import Search
+from aibtui.tui.log_sections import sections
+from aibtui.tui.log_sheet import BAR, Over, Sheet
 from aibtui.tui.log_text import LogReader, LogText
 from aibtui.tui.titled import Titled
 
 FOLD_ABOVE: Final = 400
 """A finished good step with more lines than this is folded when the log is first seen."""
-BAR: Final = 1
-"""Cells of the map at the right edge."""
-_TURNS: Final = 24
-"""Slices that are indexed or searched between two drawings."""
+_TURN: Final = 0.002
+"""Seconds of indexing or searching between two turns of the event loop; a key passes through about ten of them."""
+_DRAWN_EVERY: Final = 0.1
+"""Seconds between two drawings while that goes on."""
 _GROUNDS: Final = frozenset({"log--cursor", "log--marked", "log--thumb"})
-
-
-class Frame(NamedTuple):
-    """All that drawing a page takes, made once for its lines."""
-
-    page: list[tuple[Row, int]]
-    cursor: Row | None
-    marked: tuple[tuple[int, int], tuple[int, int]] | None
-    bar: list[Cell]
-    selection: Selection | None
-    selected: Style
-    now: datetime | None
-    base: Style
 
 
 class LogCanvas(Titled):
@@ -66,6 +55,8 @@ class LogCanvas(Titled):
     """From 0, steps only, to 3, everything."""
     times: reactive[Times] = reactive("clock", repaint=False)
     wrap: reactive[bool] = reactive(False, repaint=False)
+    frozen: reactive[datetime | None] = reactive(None, repaint=False)
+    """Since when nothing new is handed to it."""
     column: reactive[int] = reactive(0, repaint=False)
     """Cells of the text that are out of sight on the left."""
 
@@ -73,18 +64,21 @@ class LogCanvas(Titled):
         super().__init__(id=id)
         self._text = LogText(reader)
         self._rows = LogRows(self._text.index)
-        self._painter = Painter(self._text, self._rows, self._style_of)
+        self._painter = Painter(self._text, self._rows, self._style_of, lambda: self.rich_style)
         self._page = Page(self._rows, self._tall)
         self._search = Search(self._text, self._rows)
         self._map = LogMap()
+        self._sheet = Sheet(self._rows, self._painter, self._map)
         self._zone = zone
         self._wanted: int | None = None
         self._held_at = 0
         self._mark: Row | None = None
+        self._bookmarks = Bookmarks()
         self._folded_once = False
         self._evidence: frozenset[int] = frozenset()
-        self._frame: Frame | None = None
-        self._finished: LRUCache[tuple[int, int, int, Cell | None], tuple[Strip, Strip]] = LRUCache(512)
+        self._strips: list[Strip] | None = None
+        self._announced: list[Strip] = []
+        self._changing = False
 
     def on_mount(self) -> None:
         self._catch_up()
@@ -101,8 +95,8 @@ class LogCanvas(Titled):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._painter.forget()
-        self._finished.clear()
-        self._frame = None
+        self._sheet.forget()
+        self._strips = None
 
     def selection_updated(self, selection: Selection | None) -> None:
         self._changed()
@@ -122,6 +116,10 @@ class LogCanvas(Titled):
         elif self._page.follow:
             self._page.hold()
         self._moved()
+
+    def watch_frozen(self) -> None:
+        if self.is_mounted:
+            self._say()
 
     def watch_noise(self, noise: int) -> None:
         self._rows.noise = noise
@@ -147,65 +145,22 @@ class LogCanvas(Titled):
     # What is on the page.
 
     def render_line(self, y: int) -> Strip:
-        frame = self._frame or self._make_frame()
-        cell = frame.bar[y] if y < len(frame.bar) else None
-        if y >= len(frame.page):
-            return self._finish(self._empty() if y == 0 else Strip([]), cell, frame)
-        row, part = frame.page[y]
-        strips = self._painter.draw(row, frame.now)
-        drawn = strips[min(part, len(strips) - 1)]
-        strip = drawn
-        if frame.selection is not None:
-            strip = self._painter.selected(strip, row, frame.selection, frame.selected)
-        if frame.marked is not None and frame.marked[0] <= row[:2] <= frame.marked[1]:
-            strip = self._painter.overlay(strip, "log--marked")
-        if row == frame.cursor:
-            strip = self._painter.overlay(strip, "log--cursor")
-        if strip is not drawn:
-            return self._finish(strip, cell, frame)
-        # Most lines are the same as at the last drawing.
-        key = row.line, row.kind, part, cell
-        made = self._finished.get(key)
-        if made is None or made[0] is not drawn:
-            made = self._finished[key] = drawn, self._finish(drawn, cell, frame)
-        return made[1]
+        if self._strips is None:
+            self._strips = self._draw()
+        return self._strips[y] if y < len(self._strips) else Strip([])
 
-    def _finish(self, strip: Strip, cell: Cell | None, frame: Frame) -> Strip:
-        """A strip as wide as the widget, with its cell of the map."""
-        width = self._painter.look.width
-        blank = Segment(" " * max(0, width - strip.cell_length))
-        bar = Segment(cell.sign, self._bar_style(cell)) if cell is not None else Segment(" " * BAR)
-        if strip.cell_length > width:
-            strip = strip.crop(0, width)
-        return Strip(Segment.apply_style([*strip, blank, bar], frame.base), width + BAR)
-
-    def _empty(self) -> Strip:
-        if self.update is None:
-            return Strip([])
-        if self._search.filter is not None:
-            said = " no line passes the filter; Esc clears it"
-        else:
-            said = " the build prints nothing yet; + shows more" if self._text.index.lines else " no log yet"
-        return Strip([Segment(said, self._style_of("log--time"))])
-
-    def _make_frame(self) -> Frame:
-        page, rows = self._page.strips, self._rows
-        cursor = None if self.follow else self._page.cursor
-        marked = None
-        if self._mark is not None and (end := self._page.cursor) is not None:
+    def _draw(self) -> list[Strip]:
+        end, marked, said = self._page.cursor, None, ""
+        if self._mark is not None and end is not None:
             marked = min(self._mark, end)[:2], max(self._mark, end)[:2]
-        top, bottom = (page[0][0].line, page[-1][0].until) if page else (0, 0)
-        if self._page.at_end:
-            bottom = rows.index.lines - 1
-        cells = self._map.cells(rows, self._page.height, top, bottom)
+        if self.update is not None and self._search.filter is not None:
+            said = " no line passes the filter; Esc clears it"
+        elif self.update is not None:
+            said = " the build prints nothing yet; + shows more" if self._text.index.lines else " no log yet"
         now = max((at for at in (self.now, self.update.at if self.update else None) if at), default=None)
         selected = self.screen.get_component_rich_style("screen--selection")
-        self._frame = Frame(page, cursor, marked, cells, self.text_selection, selected, now, self.rich_style)
-        return self._frame
-
-    def _bar_style(self, cell: Cell) -> Style:
-        style = self._style_of(cell.component)
-        return style + self._style_of("log--thumb") if cell.thumb else style
+        over = Over(None if self.follow else end, marked, self.text_selection, selected, now, said)
+        return self._sheet.draw(self._page, over)
 
     def _style_of(self, component: str) -> Style:
         """A component's style; its background only where that is the point of it."""
@@ -234,14 +189,19 @@ class LogCanvas(Titled):
 
     @work(exclusive=True, group="index", exit_on_error=False)
     async def _catch_up_with_rest(self) -> None:
-        turns = 0
-        while self._step():
-            turns += 1
-            if turns % _TURNS == 0 and not self._text.complete:
-                self._say()
-            elif turns % _TURNS == 0:
-                self._take_in()
-                self._grown()
+        clock = asyncio.get_running_loop().time
+        drawn, more = clock(), True
+        while more:
+            turn = clock() + _TURN
+            while (more := self._step()) and clock() < turn:
+                pass
+            if clock() > drawn + _DRAWN_EVERY:
+                drawn = clock()
+                if self._text.complete:
+                    self._take_in()
+                    self._grown()
+                else:
+                    self._say()
             await asyncio.sleep(0)  # a turn for everybody else
         if self.update is not None and self.update.ended and not self._text.behind and self._text.finish():
             self._painter.forget()
@@ -265,6 +225,7 @@ class LogCanvas(Titled):
         self._evidence = frozenset()
         self._page.renew(moved)
         self._painter.forget()
+        self._bookmarks.renew(moved)
         if moved is None:
             self.follow = True
             self._mark = self._wanted = None
@@ -322,8 +283,21 @@ class LogCanvas(Titled):
     # After a change.
 
     def _changed(self) -> None:
-        self._frame = None
-        self.refresh()
+        """Something on the page may look different now."""
+        self._strips = None
+        if not self._changing:
+            self._changing = True
+            self.call_next(self._refresh_changed)
+
+    def _refresh_changed(self) -> None:
+        """Have those lines painted again that look different; all of them would take several times as long."""
+        self._changing = False
+        before, self._strips = self._announced, self._draw()
+        self._announced = strips = self._strips
+        width = self.scrollable_content_region.width
+        changed = [y for y, strip in enumerate(strips) if y >= len(before) or strip != before[y]]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def _grown(self) -> None:
         self._page.grown()
@@ -357,6 +331,7 @@ class LogCanvas(Titled):
             started_at=update.build.run_started_at if update is not None else None,
             query=self._search.query,
             cause=cause.line - 1 if cause is not None and cause.line is not None else None,
+            bookmarks=frozenset(self._bookmarks.lines),
         )
 
     def _moved(self) -> None:
@@ -370,7 +345,9 @@ class LogCanvas(Titled):
     def _say(self) -> None:
         """Say in the title where we are, following or not, and what is hidden; below what was searched."""
         new = self._rows.seen(self._held_at) if not self.follow else 0
-        if new:
+        if self.frozen is not None:
+            state = "frozen  = goes on"
+        elif new:
             state = f"+{new:,} new  G follows"
         elif self.update is not None and self.update.ended:
             state = "end" if self.follow else "G to the end"
@@ -386,7 +363,8 @@ class LogCanvas(Titled):
             note = f"reading the whole log, {self._text.progress:.0%}"
         if self._text.unreadable:
             note = "the recording cannot be read"
-        self.entitle("Log", state, note, "pill-warn" if new else "pill" if state.startswith("held") else "note")
+        loud = "pill-warn" if new or self.frozen else "pill" if state.startswith("held") else "note"
+        self.entitle("Log", state, note, loud)
         self._say_below()
 
     def _say_below(self) -> None:

@@ -72,6 +72,11 @@ def take_span(
     return _take(text, lines, mask=mask, cut=cut)
 
 
+def take_lines(text: LogText, lines: list[int], *, mask: bool) -> Taken:
+    """These lines alone."""
+    return _take(text, lines, mask=mask)
+
+
 def _take(text: LogText, lines: list[int], *, mask: bool, cut: tuple[int, int | None] = (0, None)) -> Taken:
     texts: list[str] = []
     masked = size = 0

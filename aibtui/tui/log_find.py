@@ -8,20 +8,23 @@ from typing import Any, Final
 
 import re2
 
-from aibtui.core.index import table
+from aibtui.core.index import Tally, table
 from aibtui.core.lines import parse_line
+from aibtui.core.looks import text_column
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.log_text import LogText, displayed
 
-SLICE: Final = 512 * 1024
-"""Bytes that are searched between two turns of the event loop."""
-MOST: Final = 400
-"""Lines that are looked at between two turns; where the pattern is in many, a slice is shorter."""
+SLICE: Final = 64 * 1024
+"""Bytes that are searched in one step: with the worst of patterns, that still takes no more than some milliseconds."""
+MOST: Final = 60
+"""Lines that are looked at in one step; where the pattern is in many, a slice is shorter."""
 LONGEST: Final = 64 * 1024
 _FEW: Final = 1000
 
 _SPECIAL: Final = frozenset("\\.^$*+?{}[]|()")
-_ANCHORS: Final = ("^", "$", "\\b", "\\B", "\\A", "\\z")
+_ANCHORS: Final = ("^", "$", "\\b", "\\B")
+_OF_EACH: Final = {"\\A": "^", "\\z": "$"}
+"""Where many texts are searched at once, the beginning and the end of the whole are those of each."""
 
 
 class BadPattern(ValueError):
@@ -42,10 +45,11 @@ class Query:
         plain = not regex or not _SPECIAL & set(text)
         self._plain: bytes | None = text.encode() if plain and (text.isascii() or not self.any_case) else None
         source = re2.escape(text) if plain else text
+        source = source if plain else re.sub(r"\\.", lambda sign: _OF_EACH.get(sign[0], sign[0]), source)
         self._shown = _compile(source, any_case=self.any_case)
-        # In the bytes a line begins with Packer's prefix, where an anchor finds nothing: then every line is looked at.
-        anchored = any(anchor in source.replace("[^", "[") for anchor in _ANCHORS) and not plain
-        self._raw = None if anchored else self._shown
+        self._in_many = _compile(f"(?m:{source})", any_case=self.any_case)
+        # In the bytes a line begins with Packer's prefix, where an anchor finds nothing: then every text is looked at.
+        self._anchored = not plain and any(anchor in source.replace("[^", "[") for anchor in _ANCHORS)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Query) and (self.text, self._plain) == (other.text, other._plain)
@@ -61,47 +65,24 @@ class Query:
         """The pattern is in a text that is shown."""
         return self._shown.search(shown) is not None
 
-    def candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """The lines of `data` that may hold it: how many lines stand before each, and where it begins."""
+    def may_be_in(self, data: bytes) -> bool:
+        """False where no line of `data` can hold it; costs next to nothing."""
         if self._plain is not None:
-            return self._by_text(data.lower() if self.any_case else data, self._plain)
-        return self._by_pattern(data) if self._raw is not None else _every_line(data)
+            return self._plain in (data.lower() if self.any_case else data)
+        return self._anchored or self._shown.search(data) is not None
 
-    def _by_text(self, data: bytes, wanted: bytes) -> Iterator[tuple[int, int]]:
-        number = counted = position = 0
-        while (found := data.find(wanted, position)) >= 0:
-            begin = data.rfind(b"\n", 0, found) + 1
-            number += data.count(b"\n", counted, begin)
-            counted = begin
-            yield number, begin
-            end = data.find(b"\n", found)
-            if end < 0:
+    def among(self, texts: list[bytes]) -> Iterator[int]:
+        """Which of many texts hold it, where each is shown as it is."""
+        together = b"\n".join(texts)
+        place = counted = position = 0
+        while (match := self._in_many.search(together, position)) is not None:
+            at = match.start()
+            place += together.count(b"\n", counted, at)
+            counted = at
+            yield place
+            position = together.find(b"\n", at) + 1
+            if not position:
                 return
-            position = end + 1
-
-    def _by_pattern(self, data: bytes) -> Iterator[tuple[int, int]]:
-        number = counted = done = 0
-        for match in self._shown.finditer(data):
-            if match.start() < done:
-                continue
-            begin = data.rfind(b"\n", 0, match.start()) + 1
-            number += data.count(b"\n", counted, begin)
-            counted = begin
-            yield number, begin
-            end = data.find(b"\n", match.start())
-            if end < 0:
-                return
-            done = end + 1
-
-
-def _every_line(data: bytes) -> Iterator[tuple[int, int]]:
-    begin, number = 0, 0
-    while begin < len(data):
-        yield number, begin
-        end = data.find(b"\n", begin)
-        if end < 0:
-            return
-        begin, number = end + 1, number + 1
 
 
 def _compile(source: str, *, any_case: bool) -> Any:
@@ -116,6 +97,12 @@ def _compile(source: str, *, any_case: bool) -> Any:
         raise BadPattern(str(clean(said.decode() if isinstance(said, bytes) else str(said)))) from error
 
 
+def _as_shown(line: bytes) -> bytes | None:
+    """The text of a line whose text is shown as it is; None for one whose form or signs make it look different."""
+    column = text_column(line) if len(line) <= LONGEST else None
+    return line[column:] if column is not None and line.isascii() and line.decode("ascii").isprintable() else None
+
+
 class Scan:
     """Sets a bit on every line that holds a query's pattern: from a line on to the end, then from the top.
 
@@ -128,7 +115,7 @@ class Scan:
         self.start = min(start, text.index.lines)
         self._text = text
         self._index = text.index
-        self._wanted = table(bit)
+        self._tally = Tally(text.index, table(bit))
         self._next = self.start
         self._above = 0
         self._index.clear(bit)
@@ -151,11 +138,7 @@ class Scan:
     @property
     def hits(self) -> int:
         """How many lines hold it, as far as was searched."""
-        return self._index.count(self._wanted)
-
-    def hits_up_to(self, line: int) -> int:
-        """How many of them are this line or above it."""
-        return self._index.count(self._wanted, 0, line + 1)
+        return self._tally.up_to(self._index.lines)
 
     def step(self) -> bool:
         """Search one slice; False when there is nothing left, or it cannot be read."""
@@ -174,20 +157,24 @@ class Scan:
         stretch, data = self._text.stretch(line, SLICE)
         if not data:
             return line
-        looked_at = 0
-        for number, begin in self.query.candidates(data):
-            here = stretch.first + number
-            if here >= min(stretch.last, stop):
-                break
-            if here < line:
+        if not self.query.may_be_in(data):
+            return min(stretch.last, stop)
+        lines = data.split(b"\n")[line - stretch.first : min(stretch.last, stop) - stretch.first]
+        places, texts, looked_at = [], [], 0
+        for here, raw in enumerate(lines, start=line):
+            text = _as_shown(raw)
+            if text is not None:
+                places.append(here)
+                texts.append(text)
                 continue
             looked_at += 1
             if looked_at > MOST:
-                return here
-            end = data.find(b"\n", begin)
-            raw = data[begin : min(end if end >= 0 else len(data), begin + LONGEST)]
-            if self.query.matches(clean(displayed(parse_line(raw, 0)), None)):
+                stop = here
+                break
+            if self.query.matches(clean(displayed(parse_line(raw[:LONGEST], 0)), None)):
                 self._index.set(here, self.bit)
+        for place in self.query.among(texts):
+            self._index.set(places[place], self.bit)
         return min(stretch.last, stop)
 
     def forget(self) -> None:

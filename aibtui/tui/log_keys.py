@@ -37,7 +37,7 @@ BINDINGS: Final[list[BindingType]] = [
     _key("left_curly_bracket", "section(-1)", "Step", "step-before", "The step before", "{", _STEPS),
     _key("right_curly_bracket", "section(1)", "Step", "step", "The next step", "}", _STEPS),
     _key("enter", "open", "Open", "open", "Fold, unfold, or show the whole line", "⏎"),
-    _key("c", "copy", "Copy", "copy", "Copy the line, or what is marked or selected"),
+    _key("c", "copy", "Copy", "copy", "Copy the line, or what is selected"),
     _key("w", "seek('warning', 1)", "Warning", "warning", "The next warning"),
     _key("W", "seek('warning', -1)", "Warning", "warning-before", "The warning before"),
     _key("s", "seek('silence', 1)", "Silence", "gap", "The next stretch without output"),
@@ -46,12 +46,16 @@ BINDINGS: Final[list[BindingType]] = [
     _key("space", "fold_or_page", "Fold", "fold", "Fold or unfold; elsewhere a page down"),
     _key("left_square_bracket", "fold_all(True)", "Fold all", "fold-all", "Fold all steps", "["),
     _key("right_square_bracket", "fold_all(False)", "Unfold all", "unfold-all", "Unfold all steps", "]"),
-    _key("plus,equals_sign", "noise(1)", "More", "more", "Show more of the log", "+"),
+    _key("plus", "noise(1)", "More", "more", "Show more of the log", "+"),
     _key("minus", "noise(-1)", "Less", "less", "Show less of the log", "-"),
     _key("t", "times", "Time", "times", "Time of day, since the start, since the step, or none"),
     _key("ctrl+w", "wrap", "Wrap", "wrap", "Wrap long lines, or cut them"),
-    _key("m", "mark", "Mark", "mark", "Mark lines from here on, to copy them"),
-    _key("escape", "back", "Clear", "back", "Clear the mark, the selection, what was found, the filter"),
+    _key("m", "bookmark", "Mark", "mark", "Mark this line, or mark it no longer"),
+    _key("u", "bookmarked(1)", "Next mark", "mark-next", "The next marked line"),
+    _key("U", "bookmarked(-1)", "Mark before", "mark-before", "The marked line before"),
+    _key("v", "select", "Select", "select", "Select lines from here on, to copy them"),
+    _key("C", "copy_bookmarked", "Copy marked", "copy-marked", "Copy the marked lines"),
+    _key("escape", "back", "Clear", "back", "Clear the selection, what was found, the filter"),
     _key("up,k", "move(-1)", "Up", "up", "One line up"),
     _key("down,j", "move(1)", "Down", "down", "One line down"),
     _key("pageup,b", "page(-1)", "Page up", "page-up", "One page up"),
@@ -77,5 +81,7 @@ What the build prints, as it comes, by step. The times are local; `t` shows othe
 - `/` finds, `n` and `N` go on; `&` shows only lines with a pattern, `&!` only those without it; `Esc` clears.
 - `e` `w` `{` `}` `s` go to the next error, warning, step, silence; with shift to the one before. `r`: the cause.
 - `:` goes to a line (`1200`), a time (`14:05`), a part (`50%`) or a step (`s5`).
-- `c` copies the line or the lines marked by `m`; the mouse selects and copies. Likely secrets are masked.
+- `m` marks a line (**◆**), `u` and `U` go from mark to mark, `C` copies the marked lines.
+- `c` copies the line, or the lines selected by `v` and moving; the mouse selects and copies. Likely secrets are masked.
+- `=` freezes what is shown while the recording goes on; `Ctrl+L` shows the log as text on the terminal's own screen.
 """

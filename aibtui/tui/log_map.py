@@ -71,7 +71,7 @@ class LogMap:
         self._made = made
         step = max(1, index.lines // max(1, height * _FINENESS))
         self._bounds = list(range(0, index.lines, step))
-        seen = (rows.seen(begin, begin + step) for begin in self._bounds)
+        seen = (index.count(rows.seen_table, begin, begin + step) for begin in self._bounds)
         self._ranks = [0, *accumulate(seen)]
         total = self._ranks[-1]
         edges = [self._line_of(total * cell / height) for cell in range(height)] + [index.lines] if total else []

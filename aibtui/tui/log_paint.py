@@ -20,7 +20,9 @@ from aibtui.core.index import ERROR, EVIDENCE, HIT, KIND, NOISE, OUTPUT, WARNING
 from aibtui.core.looks import is_progress
 from aibtui.safetext import clean
 from aibtui.tui.log_find import Query
-from aibtui.tui.log_rows import ERRORS, GAP_ROW, HEADLINE, LINE, RUN_ROW, WARNINGS, LogRows, Row, Section
+from aibtui.tui.log_map import Cell
+from aibtui.tui.log_rows import ERRORS, GAP_ROW, HEADLINE, LINE, RUN_ROW, WARNINGS, LogRows, Row
+from aibtui.tui.log_sections import Section
 from aibtui.tui.log_text import Drawable, LogText
 
 Times = Literal["clock", "since start", "since step", "none"]
@@ -28,6 +30,7 @@ TIMES: Final[tuple[Times, ...]] = get_args(Times)
 
 SELECT_AT: Final = 64
 """In the offsets of a selection a line's text begins at this column, whatever stands before it on the screen."""
+BOOKMARK: Final = "◆"
 _TIME: Final = 8
 _KINDS: Final = {
     NOISE: "log--noise",
@@ -48,6 +51,7 @@ COMPONENTS: Final = frozenset(
     {*_KINDS.values(), "log--time", "log--step", "log--good", "log--rule", "log--hit", "log--hit-mark"}
     | {"log--cursor", "log--marked", "log--thumb", "log--track"}
 )
+_BOLD: Final = Style(bold=True)
 _FEW_CELLS: Final = 72
 """A headline narrower than this says only what matters."""
 
@@ -66,6 +70,7 @@ class Look:
     query: Query | None = None
     cause: int | None = None
     """The line of the root cause, from 0."""
+    bookmarks: frozenset[int] = frozenset()
 
     @property
     def head(self) -> int:
@@ -74,15 +79,23 @@ class Look:
 
 
 class Painter:
-    """Draws rows; `style` gives the Style of one of COMPONENTS, without a background except where it is the point."""
+    """Draws rows as strips as wide as the look.
 
-    def __init__(self, text: LogText, rows: LogRows, style: Callable[[str], Style]) -> None:
+    `style` gives the Style of one of COMPONENTS, without a background except where it is the point; `ground` the Style
+    that all of them stand on.
+    """
+
+    def __init__(
+        self, text: LogText, rows: LogRows, style: Callable[[str], Style], ground: Callable[[], Style]
+    ) -> None:
         self._text = text
         self._rows = rows
         self._style = style
+        self._ground = ground
         self._look = Look()
         self._strips: LRUCache[tuple[int, int], tuple[Strip, ...]] = LRUCache(512)
         self._styles: dict[str, Style] = {}
+        self._cells: dict[Cell, Segment] = {}
 
     @property
     def look(self) -> Look:
@@ -99,12 +112,13 @@ class Painter:
         """Lines or styles are others now."""
         self._strips.clear()
         self._styles.clear()
+        self._cells.clear()
 
     def draw(self, row: Row, now: datetime | None) -> tuple[Strip, ...]:
-        """A row as one strip, or several where a long line is wrapped, each of the look's width or shorter."""
+        """A row as one strip, or several where a long line is wrapped, each of the look's width."""
         if row.kind == HEADLINE:
             section = self._rows.section_of(row.line)
-            return (self._headline(section, now),) if section is not None else (Strip.blank(0),)
+            return (self._headline(section, now) if section is not None else self.padded([]),)
         if row.kind == GAP_ROW:
             gap = self._rows.index.gap(row.line) or timedelta()
             return (self._between("┆", f"{wording.duration(gap)} without output", "log--step"),)
@@ -119,11 +133,29 @@ class Painter:
         return strips
 
     def overlay(self, strip: Strip, component: str) -> Strip:
-        """A strip, filled up to the width, with the ground of a component under it."""
-        over = self._styled(component)
-        blank = Segment(" " * max(0, self._look.width - strip.cell_length))
-        segments = [Segment(text, (style or Style()) + over) for text, style, _ in [*strip, blank]]
-        return Strip(segments, max(strip.cell_length, self._look.width))
+        """A strip with the ground of a component under it."""
+        over = self._style(component)
+        return Strip([Segment(text, (style or Style()) + over) for text, style, _ in strip], strip.cell_length)
+
+    def cell(self, cell: Cell) -> Segment:
+        """A cell of the map."""
+        segment = self._cells.get(cell)
+        if segment is None:
+            style = self._styled(cell.component)
+            segment = Segment(cell.sign, style + self._style("log--thumb") if cell.thumb else style)
+            self._cells[cell] = segment
+        return segment
+
+    def said(self, text: str) -> Strip:
+        """A strip with words of ours."""
+        return self.padded([Segment(text, self._styled("log--time"))])
+
+    def padded(self, segments: list[Segment]) -> Strip:
+        """Segments as a strip of the look's width."""
+        width = self._look.width
+        used = sum(cell_len(segment.text) for segment in segments)
+        strip = Strip([*segments, Segment(" " * max(0, width - used), self._styled(""))], max(width, used))
+        return strip.crop(0, width) if used > width else strip
 
     def selected(self, strip: Strip, row: Row, selection: Selection, over: Style) -> Strip:
         """A line's strip with what is selected of it in another style."""
@@ -147,19 +179,24 @@ class Painter:
         look, number = self._look, line.number - 1
         style = self._styled(_KINDS[byte & KIND])
         gutter, gutter_style = self._gutter(number, byte, style)
-        time = f" {self.time(line)} " if look.times != "none" else " "
-        head = [(time, self._styled("log--time")), (f"{gutter} ", gutter_style + Style(bold=True))]
+        time = f"{self.time(line)} " if look.times != "none" else ""
+        head = [(f" {time}{gutter} ", self._styled("log--time"))]
+        if gutter != " " or number in look.bookmarks:
+            marked = BOOKMARK if number in look.bookmarks else " "
+            head = [(marked, self._styled("log--hit-mark")), (time, self._styled("log--time"))]
+            head.append((f"{gutter} ", gutter_style + _BOLD))
         pieces = cut(line.text, look.column, look.width - look.head, wrap=look.wrap)
         spans = look.query.spans(line.text) if look.query is not None and byte & HIT else []
+        indent = [(" " * look.head, style)]
         strips = []
         for place, (begin, text, more) in enumerate(pieces):
-            shown = [*(head if place == 0 else [(" " * look.head, style)])]
-            segments = list(_placed(shown, number, 0))
-            parts = _split(text, begin, spans, style, style + self._styled("log--hit"))
-            segments += _placed(parts, number, SELECT_AT + begin)
+            # What stands before the text need not be told apart by a selection: one place is enough for all of it.
+            start = Style.from_meta({"offset": (0, number)})
+            segments = [Segment(shown, its + start) for shown, its in (head if place == 0 else indent) if shown]
+            parts = _split(text, begin, spans, style, style + self._style("log--hit")) if spans else [(text, style)]
             if more:
-                segments += _placed([("…", self._styled("log--time"))], number, SELECT_AT + begin + len(text))
-            strips.append(Strip(segments))
+                parts.append(("…", self._styled("log--time")))
+            strips.append(self.padded([*segments, *_placed(parts, number, SELECT_AT + begin)]))
         return tuple(strips)
 
     def _gutter(self, line: int, byte: int, style: Style) -> tuple[str, Style]:
@@ -183,7 +220,7 @@ class Painter:
 
     def _between(self, sign: str, said: str, component: str) -> Strip:
         style = self._styled(component)
-        return Strip([Segment(" " * (self._look.head - 2)), Segment(f"{sign} {said}", style)])
+        return self.padded([Segment(" " * (self._look.head - 2), style), Segment(f"{sign} {said}", style)])
 
     def _headline(self, section: Section, now: datetime | None) -> Strip:
         part, rows = section.part, self._rows
@@ -191,7 +228,7 @@ class Painter:
         state = self._styled(_STATES[part.state])
         dim = self._styled("log--time")
         name = f"{part.index} {wording.step_name(part)}" if isinstance(part, Step) else wording.phase_name(part.name)
-        strong = Style(bold=True) + (state if part.state in ("running", "failed", "stopped") else Style())
+        strong = (state if part.state in ("running", "failed", "stopped") else self._styled("")) + _BOLD
         left = [(f" {'▸' if folded else '▾'} ", dim), (f"{wording.state_glyph(part.state)} ", state), (name, strong)]
         right = self._figures(section, now)
         room = self._look.width - sum(cell_len(text) for text, _ in right) - 1
@@ -202,14 +239,14 @@ class Painter:
             left[-1] = (chop_cells(name, max(1, cell_len(name) - over - 1))[0] + "…", strong)
             used = sum(cell_len(text) for text, _ in left)
         rule = (f" {'─' * max(0, room - used - 2)} ", self._styled("log--rule"))
-        return Strip([Segment(text, style) for text, style in [*left, rule, *right]])
+        return self.padded([Segment(text, style) for text, style in [*left, rule, *right]])
 
     def _figures(self, section: Section, now: datetime | None) -> list[tuple[str, Style]]:
         """Lines, errors, warnings and time of a section, or what matters of it where there is little room."""
         rows, part = self._rows, section.part
         first, stop = section.first, rows.end_of(section)
         dim = self._styled("log--time")
-        errors, warnings = (rows.index.count(wanted, first, stop) for wanted in (ERRORS, WARNINGS))
+        errors, warnings = (rows.count(wanted, first, stop) for wanted in (ERRORS, WARNINGS))
         lines = rows.seen(first, stop)
         figures = []
         if self._look.width >= _FEW_CELLS:
@@ -226,7 +263,8 @@ class Painter:
     def _styled(self, component: str) -> Style:
         style = self._styles.get(component)
         if style is None:
-            style = self._styles[component] = self._style(component)
+            ground = self._ground()
+            style = self._styles[component] = ground + self._style(component) if component else ground
         return style
 
 

@@ -6,19 +6,33 @@ cost anything, and a row stays what it is while others come and go. No text is r
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from aibtui.core.build import Build, Phase, Step
-from aibtui.core.index import ERROR, EVIDENCE, GAP, KIND, MATCH, NOISE, OUTPUT, SAME, WARNING, WORDS, LineIndex, table
+from aibtui.core.index import (
+    ERROR,
+    EVIDENCE,
+    GAP,
+    KIND,
+    MATCH,
+    NOISE,
+    OUTPUT,
+    SAME,
+    WARNING,
+    WORDS,
+    LineIndex,
+    Tally,
+    table,
+)
+from aibtui.tui.log_sections import Section, Sections
 
 NOISE_LEVELS: Final = ("steps only", "script output", "Packer's words", "everything")
 """What a level adds to the ones before it. Errors, warnings and evidence are seen on every level."""
 _QUIETEST: Final = (WARNING, OUTPUT, WORDS, NOISE)
 """For each level the least kind that is seen."""
 EVERYTHING: Final = 3
+_TALLIES: Final = 256
 RUN: Final = 3
 """So many repeated lines in a row are one row and the newest of them."""
 
@@ -40,33 +54,6 @@ class Row(NamedTuple):
         return Row(self.line + lines, self.kind, self.until + lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The lines of a step or phase, from `first` to `last` (from 0, both with); `last` is None where it goes on."""
-
-    first: int
-    last: int | None
-    part: Step | Phase
-
-    @property
-    def name(self) -> str:
-        """What tells it from the others of the same build."""
-        return f"step {self.part.index}" if isinstance(self.part, Step) else self.part.name
-
-
-def sections(build: Build) -> tuple[Section, ...]:
-    """The steps of a build, and those of its phases that hold none, in the order of their lines, without overlap."""
-    parts: list[Step | Phase] = [phase for phase in build.phases if phase.name not in ("customize", "deprovision")]
-    found = {part.first_line: part for part in [*parts, *build.steps] if part.first_line is not None}
-    firsts = sorted(found)
-    made = []
-    for place, first in enumerate(firsts):
-        part, following = found[first], firsts[place + 1] if place + 1 < len(firsts) else None
-        last = part.last_line if following is None else min(part.last_line or following - 1, following - 1)
-        made.append(Section(first - 1, None if last is None else max(first, last) - 1, part))
-    return tuple(made)
-
-
 class LogRows:
     """The rows over an index. `after` and `before` walk them; `at` finds the one that stands for a line.
 
@@ -78,8 +65,8 @@ class LogRows:
     def __init__(self, index: LineIndex) -> None:
         self.folded: set[str] = set()
         self.pinned: int | None = None
-        self._sections: tuple[Section, ...] = ()
-        self._firsts: list[int] = []
+        self._sections = Sections(())
+        self._tallies: dict[tuple[bytes, int], Tally] = {}
         self._opened: list[int] = []
         self._noise = 2
         self._filtered: FilterMode | None = None
@@ -110,17 +97,17 @@ class LogRows:
     @property
     def sections(self) -> tuple[Section, ...]:
         """What can be folded, in the order of the lines."""
-        return self._sections
+        return self._sections.all
 
     @sections.setter
     def sections(self, sections: tuple[Section, ...]) -> None:
-        self._sections = sections
-        self._firsts = [section.first for section in sections]
+        self._sections = Sections(sections)
         self._forget_run()
 
     def renew(self, index: LineIndex, moved: int | None) -> None:
         """The lines are in another index now, `moved` further down; None where it is another log."""
         self.index = index
+        self._tallies.clear()
         self._opened = [] if moved is None else [line + moved for line in self._opened]
         self.pinned = None if moved is None or self.pinned is None else self.pinned + moved
         if moved is None:
@@ -138,7 +125,8 @@ class LogRows:
 
     def after(self, row: Row) -> Row | None:
         """The next row down."""
-        below = [each for each in self._on(row.line) if each.kind > row.kind]
+        # Nothing stands below a LINE, and nearly all rows are such.
+        below = [each for each in self._on(row.line) if each.kind > row.kind] if row.kind != LINE else []
         return below[0] if below else self._from(row.line + 1)
 
     def before(self, row: Row) -> Row | None:
@@ -180,11 +168,7 @@ class LogRows:
 
     def section_of(self, line: int) -> Section | None:
         """The section that a line belongs to."""
-        place = bisect_right(self._firsts, line) - 1
-        if place < 0:
-            return None
-        section = self._sections[place]
-        return section if section.last is None or line <= section.last else None
+        return self._sections.of(line)
 
     def end_of(self, section: Section) -> int:
         """The line behind a section's last one."""
@@ -192,11 +176,7 @@ class LogRows:
 
     def section_beyond(self, line: int, direction: int) -> Section | None:
         """The next section that begins after a line, or the one before it."""
-        if direction > 0:
-            place = bisect_right(self._firsts, line)
-            return self._sections[place] if place < len(self._sections) else None
-        place = bisect_left(self._firsts, line) - 1
-        return self._sections[place] if place >= 0 else None
+        return self._sections.beyond(line, direction)
 
     def fold(self, names: Iterable[str], *, folded: bool) -> None:
         """Fold sections, or unfold them."""
@@ -233,7 +213,14 @@ class LogRows:
 
     def seen(self, first: int = 0, stop: int | None = None) -> int:
         """How many lines noise level and filter let be seen, folds aside."""
-        return self.index.count(self._seen, first, stop)
+        return self.count(self._seen, first, stop)
+
+    def count(self, wanted: bytes, first: int, stop: int | None = None) -> int:
+        """How many lines from `first` on, and before `stop`, a table wants; asked again and again as the log grows."""
+        if len(self._tallies) > _TALLIES:
+            self._tallies.clear()
+        tally = self._tallies.setdefault((wanted, first), Tally(self.index, wanted, first))
+        return tally.up_to(self.index.lines if stop is None else stop)
 
     def unfiltered(self, wanted: bytes) -> bytes:
         """A table of lines to look for, without those that the filter hides."""

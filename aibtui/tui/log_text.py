@@ -15,7 +15,7 @@ from aibtui.safetext import LINE_LIMIT, SafeText, clean
 TAIL: Final = 256 * 1024
 """A longer log is shown from its end first, from about this many bytes before it."""
 SLICE: Final = 32 * 1024
-"""As much as is indexed between two turns of the event loop."""
+"""As much as is indexed in one step: less than a millisecond's work."""
 _BLOCKS: Final = 16
 
 

@@ -6,21 +6,17 @@ from datetime import tzinfo
 from typing import ClassVar, Final, Literal
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.selection import Selection
 
 from aibtui.safetext import clean
 from aibtui.tui import log_keys
-from aibtui.tui.log_canvas import LogCanvas
-from aibtui.tui.log_copy import Taken, take_rows, take_span
-from aibtui.tui.log_find import BadPattern, Query
-from aibtui.tui.log_goto import NoPlace, line_of
+from aibtui.tui.log_copy import Taken, take_lines, take_rows, take_span
+from aibtui.tui.log_finder import LogFinder
 from aibtui.tui.log_line import WholeLine
-from aibtui.tui.log_page import Place
 from aibtui.tui.log_paint import SELECT_AT, TIMES
-from aibtui.tui.log_prompt import SIGNS, LogPrompt, Purpose
 from aibtui.tui.log_rows import HEADLINE, LINE, RUN_ROW, Row
+from aibtui.tui.log_stream import PlainRows
 from aibtui.tui.log_text import LogReader
 
 SIDEWAYS: Final = 16
@@ -31,7 +27,7 @@ WHEEL: Final = 3
 _NAMES: Final = {"error": "error", "warning": "warning", "silence": "stretch without output"}
 
 
-class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
+class LogView(LogFinder, can_focus=True, inherit_bindings=False):
     """The log with its keys. With `mask`, what is copied has its likely secrets masked."""
 
     HELP = log_keys.HELP
@@ -42,14 +38,6 @@ class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(reader, zone=zone, id=id)
         self._mask = mask
-        self._left: Place | None = None
-        self._from = 0
-        self._sought_from: int | None = None
-        self._before: tuple[Query | None, Query | None, bool] = (None, None, False)
-        self._wrong = ""
-
-    def compose(self) -> ComposeResult:
-        yield LogPrompt()
 
     # Moving.
 
@@ -104,6 +92,26 @@ class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
             return
         self._go(found)
         if (found <= line) == (direction > 0) and line >= 0:
+            self._tell_wrapped(direction)
+
+    def action_bookmark(self) -> None:
+        cursor = self._page.cursor
+        if cursor is not None:
+            self._bookmarks.toggle(cursor.until if cursor.kind == RUN_ROW else cursor.line)
+            self._look_anew()
+            self._changed()
+
+    def action_bookmarked(self, direction: int) -> None:
+        cursor = self._page.cursor
+        at = -1
+        if cursor is not None and not (self.follow and direction > 0):
+            at = cursor.line - (direction > 0 and cursor.kind != LINE)  # a headline stands above its line
+        line, from_other_end = self._bookmarks.beyond(at, direction)
+        if line is None:
+            self.notify("No line is marked; m marks the one under the cursor.", markup=False)
+            return
+        self._go(line)
+        if from_other_end and at >= 0:
             self._tell_wrapped(direction)
 
     def _tell_wrapped(self, direction: int) -> None:
@@ -175,137 +183,6 @@ class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
     def action_wrap(self) -> None:
         self.wrap = not self.wrap
 
-    # Finding.
-
-    def on_key(self, event: events.Key) -> None:
-        # A binding is looked up only after the key has gone the whole way up; what is typed right behind it would come
-        # here and not to the prompt.
-        if self.query_one(LogPrompt).take(event):
-            event.stop()
-        elif self.has_focus and (bound := self.app.active_bindings.get(event.key)) and bound.node is self:
-            purpose = next((each for each in SIGNS if bound.binding.action == f"ask('{each}')"), None)
-            if purpose is not None:
-                event.stop()
-                self.action_ask(purpose)
-
-    def action_ask(self, purpose: Purpose) -> None:
-        self._left = self._page.place
-        self._before = self._search.query, self._filter_query(), self._rows.filtered == "inverse"
-        page = self._page.strips
-        self._from = page[0][0].line if page else 0
-        self.query_one(LogPrompt).ask(purpose)
-        self._room_changed()
-
-    def on_log_prompt_typed(self, event: LogPrompt.Typed) -> None:
-        event.stop()
-        if event.purpose != "go to":
-            self._look_for(event.purpose, event.text, event.plain)
-
-    def on_log_prompt_done(self, event: LogPrompt.Done) -> None:
-        event.stop()
-        if event.purpose == "go to":
-            if event.text.strip() and not self._go_to(event.text):
-                return
-        else:
-            self._look_for(event.purpose, event.text, event.plain)
-            if self._wrong:
-                return
-            if not event.text and self._left is not None and event.purpose == "find":
-                self._page.place = self._left
-        self._close_prompt()
-
-    def on_log_prompt_left(self, event: LogPrompt.Left) -> None:
-        event.stop()
-        query, filter_query, inverse = self._before
-        self._wrong = ""
-        self._sought_from = None
-        if event.purpose == "find":
-            self._search.find(query, self._from)
-        elif event.purpose == "filter":
-            self._search.filter_by(filter_query, self._from, inverse=inverse)
-        if self._left is not None:
-            self._page.place = self._left
-        self._close_prompt()
-        self._search_on()
-
-    def _close_prompt(self) -> None:
-        self._wrong = ""
-        self._left = None
-        self.query_one(LogPrompt).close()
-        self.screen.set_focus(self)
-        self._room_changed()
-        self._moved()
-
-    def _look_for(self, purpose: Purpose, text: str, plain: bool) -> None:
-        inverse = purpose == "filter" and text.startswith("!")
-        text = text[1:] if inverse else text
-        self._wrong = ""
-        query = None
-        if text:
-            try:
-                query = Query(text, regex=not plain)
-            except BadPattern as error:
-                self._wrong = f"no regular expression: {error}; ctrl+t takes it as plain text"
-                self._say()
-                return
-        if purpose == "find":
-            if query is None or query != self._search.query:
-                self._search.find(query, self._from)
-            if self._left is not None and query is not None:
-                self._sought_from = self._from
-        else:
-            self._search.filter_by(query, self._from, inverse=inverse)
-        self._search_on()
-
-    def _search_on(self) -> None:
-        self._look_anew()
-        self._rows_changed()
-        self._catch_up()
-        self._go_to_sought()
-
-    def _go_to_sought(self) -> None:
-        """While a pattern is typed, its first hit is shown as soon as it is known."""
-        if self._sought_from is None:
-            return
-        found = self._search.first_hit(self._sought_from)
-        if found is not None or not self._search.behind:
-            self._sought_from = None
-        if found is not None:
-            self._go(found)
-
-    def _take_in(self) -> None:
-        super()._take_in()
-        self._go_to_sought()
-
-    def _say_below(self) -> None:
-        cursor = self._page.cursor
-        said = self._wrong or self._search.said(cursor.line if cursor is not None and not self.follow else None)
-        prompt = self.query_one(LogPrompt)
-        shown = prompt.display
-        prompt.say(self._search.standing(), said, bad=bool(self._wrong))
-        if prompt.display != shown:
-            self._room_changed()
-
-    def _room_changed(self) -> None:
-        self._look_anew()
-        self._page.settle()
-        self._changed()
-
-    def _filter_query(self) -> Query | None:
-        return self._search.filter.query if self._search.filter is not None else None
-
-    def _go_to(self, said: str) -> bool:
-        started = self.update.build.run_started_at if self.update is not None else None
-        since_start = self.times == "since start"
-        try:
-            line = line_of(said, self._text, self._rows, started_at=started, since_start=since_start, zone=self._zone)
-        except NoPlace as error:
-            self._wrong = str(error)
-            self._say()
-            return False
-        self._go(line)
-        return True
-
     def action_back(self) -> None:
         if self._mark is not None:
             self._mark = None
@@ -328,7 +205,17 @@ class LogView(LogCanvas, can_focus=True, inherit_bindings=False):
 
     # Copying.
 
-    def action_mark(self) -> None:
+    def action_copy_bookmarked(self) -> None:
+        if self._bookmarks.lines:
+            self._hand_over(take_lines(self._text, self._bookmarks.lines, mask=self._mask))
+        else:
+            self.notify("No line is marked; m marks the one under the cursor.", markup=False)
+
+    def plain(self) -> PlainRows:
+        """The rows as lines of text, from the top of the page on."""
+        return PlainRows(self._text, self._rows, self._page, self._painter)
+
+    def action_select(self) -> None:
         self._page.hold()
         self._mark = self._page.cursor if self._mark is None else None
         self._moved()

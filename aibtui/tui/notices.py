@@ -12,7 +12,7 @@ from typing import Final, Literal
 from aibtui import wording
 from aibtui.core.hold_calls import HoldCalls
 from aibtui.core.updates import Alert, Severity, Update
-from aibtui.safetext import SafeText, clean
+from aibtui.safetext import SafeText, clean, mask_secrets
 
 Style = Literal["osc-9", "osc-99", "osc-777", "none"]
 
@@ -98,7 +98,7 @@ class Notices:
             return
         if self._bell:
             self._write(BELL)
-        title, text = clean(f"aibtui: {name}", _LONGEST), clean(said, _LONGEST)
+        title, text = clean(f"aibtui: {name}", _LONGEST), clean(mask_secrets(said)[0], _LONGEST)
         match self._style:
             case "osc-9":
                 self._write(self._osc(f"9;{title}: {text}"))

@@ -42,6 +42,7 @@ _MORE: Final = {
     "●": "*",
     "○": "o",
     "≠": "*",
+    "◆": "*",
 }
 _TWINS: Final = _MORE | ASCII_TWINS
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from aibtui.core.updates import Update
+from aibtui.history import EarlierRun
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.log_text import LogReader
 
@@ -19,7 +20,8 @@ class Watched:
     """`updates` is called once and starts the watch; `log` reads what it records; `recording` names where to.
 
     `id` is the full name, where there is one: a resource id or a path. `grab` begins to collect all that is known of
-    the run, and is told of by notifications; None where nothing can be collected.
+    the run, and is told of by notifications; None where nothing can be collected. `in_azure` is False for what is made
+    up, so that no portal has a page of it. `last_good` is the newest earlier run of its kind that succeeded.
     """
 
     title: str
@@ -28,6 +30,8 @@ class Watched:
     recording: Callable[[], str | None] = field(default=_not_recorded)
     id: str = ""
     grab: Callable[[], object] | None = None
+    in_azure: bool = True
+    last_good: Callable[[], EarlierRun | None] = field(default=_not_recorded)
 
     @property
     def name(self) -> SafeText:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 
 from aibtui.core.build import Build, Phase, Step
-from aibtui.core.forecast import Baseline, forecast, masked, step_keys
-from aibtui.core.polls import Status, Template
+from aibtui.core.forecast import Baseline, Forecast, Sleeping, forecast, masked, step_keys
+from aibtui.core.polls import Customizer, Status, Template
+from tests.bench import forecast as bench
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -117,3 +119,54 @@ def test_dates_numbers_and_ids_in_names_do_not_matter() -> None:
 def test_steps_of_one_kind_are_told_apart_by_their_order() -> None:
     steps = [Step(1, "windows-restart"), Step(2, "powershell", "a"), Step(3, "windows-restart")]
     assert step_keys(steps) == (("windows-restart", "", 1), ("powershell", "a", 1), ("windows-restart", "", 2))
+
+
+def told(build: Build, baseline: Baseline, minutes: int, sleeping: Sleeping) -> Forecast:
+    made = forecast(build, baseline, START + minutes * MINUTE, sleeping)
+    assert made is not None
+    return made
+
+
+def test_what_a_step_will_sleep_by_plan_is_added_to_what_is_left() -> None:
+    base = known(10, 10, 10)
+    assert told(build(1, 2 * MINUTE), base, 12, Sleeping(ahead={3: 20 * MINUTE})).ends_at == START + 60 * MINUTE
+    holding = Sleeping(held=5 * MINUTE, ahead={2: 15 * MINUTE})
+    assert told(build(1, 2 * MINUTE), base, 17, holding).ends_at == START + 60 * MINUTE
+
+
+def test_a_hold_that_every_run_had_is_expected_until_the_script_is_another_one() -> None:
+    keys = step_keys(build(1).steps)
+    base = replace(known(10, 10, 10), held={keys[2]: (20 * MINUTE,) * 3}, scripts={keys[2]: "b" * 12})
+    usual = told(build(1, 2 * MINUTE), base, 12, Sleeping())
+    assert usual.ends_at == START + 60 * MINUTE
+    inline = (Customizer("Shell", inline=("true",)), Customizer("Shell", inline=("make",)))
+    status = build(1).status
+    assert status is not None
+    assert status.template is not None
+    status = replace(status, template=replace(status.template, customizers=inline))
+    changed = told(replace(build(1, 2 * MINUTE), status=status), base, 12, Sleeping())
+    assert (changed.changed_steps, changed.ends_at) == ((3,), START + 40 * MINUTE)
+
+
+def test_a_sleep_without_an_end_lasts_until_the_time_out() -> None:
+    endless = told(build(1, 2 * MINUTE), known(10, 10, 10), 12, Sleeping(ahead={2: None}))
+    assert endless.timeout_at is not None
+    assert endless.timeout_chance is not None
+    assert (endless.ends_at > endless.timeout_at, endless.timeout_chance > 0.9) == (True, True)
+    assert endless.timeout_step == 2
+
+
+def test_no_time_out_is_advised_that_the_service_does_not_take() -> None:
+    assert told(build(1, 2 * MINUTE), known(400, 400, 400), 12, Sleeping()).advised == 960 * MINUTE
+
+
+def test_the_bench_is_within_a_tenth_of_the_remaining_time() -> None:
+    assert median(off for _, off, _ in bench.errors()) < 0.1
+
+
+def test_a_step_that_only_the_log_names_is_not_new_before_it_runs() -> None:
+    plan = (Step(1, "file", None, hidden=True), Step(2, "file"), Step(3, "shell", "b"), Step(4, "shell", "x"))
+    earlier = (replace(plan[0], name="Deprovisioning.ps1"), replace(plan[1], name="a.zip"), plan[2])
+    base = Baseline(runs=1, steps=dict.fromkeys(step_keys(earlier), (10 * MINUTE,)))
+    ahead = told(replace(build(0), steps=plan), base, 0, Sleeping())
+    assert (ahead.new_steps, ahead.medians[:3]) == ((4,), (10 * MINUTE,) * 3)

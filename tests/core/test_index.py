@@ -19,7 +19,7 @@ from aibtui.core.index import (
     MATCH,
     NOISE,
     OUTPUT,
-    REACH,
+    BLOCK,
     SAME,
     WARNING,
     LineIndex,
@@ -57,7 +57,7 @@ def test_any_chunking_gives_the_same_index(data: bytes, cuts: list[int]) -> None
 
 def test_every_line_is_found_from_its_span() -> None:
     chooser = random.Random(7)
-    lines = [b"%d " % number + b"x" * chooser.choice([0, 5, 90, 700, REACH + 9]) for number in range(1000)]
+    lines = [b"%d " % number + b"x" * chooser.choice([0, 5, 90, 700, BLOCK + 9]) for number in range(1000)]
     data = b"\n".join(lines) + b"\n"
     index = whole(data)
     assert index.lines == len(lines)
@@ -73,7 +73,7 @@ def test_a_line_longer_than_memory_should_hold_costs_one_short_read() -> None:
         index.feed(b"x" * 100_000)
     index.feed(b"\nlast\n")
     assert index.lines == 3
-    assert index.locate(1).length <= REACH + LONGEST
+    assert index.locate(1).length <= BLOCK + LONGEST
     assert index.locate(2) == (6_400_007, 5, 0)
 
 

@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aibtui.core.lines import parse_line
-from aibtui.core.looks import ERROR, NOISE, OUTPUT, WARNING, WORDS, judge, signature
+from aibtui.core.looks import (
+    ERROR,
+    NOISE,
+    OUTPUT,
+    WARNING,
+    WORDS,
+    is_progress,
+    judge,
+    judge_text,
+    moving,
+    remarkable,
+    signature,
+)
 
 GUID = "[0c6e1a52-7b1d-4a8e-9a43-5d0f4c8e2b17]"
 STAMP = "2026/03/22 13:04:38"
@@ -58,4 +70,12 @@ def test_the_short_way_reads_what_the_grammar_reads(prefix: str, said: str) -> N
 
 
 def test_a_bar_that_grows_says_the_same() -> None:
-    assert signature(b"[####....] 40 % of 2.1 GB", OUTPUT) == signature(b"[######..] 61 % of 2.1 GB", OUTPUT)
+    assert signature(b"[####....] 40 %", progress=True) == signature(b"[######..] 61 %", progress=True)
+
+
+@given(st.lists(st.sampled_from([text.rpartition("azure-arm: ")[2] for text, _ in KINDS]) | st.text(max_size=40)))
+def test_what_is_found_in_many_texts_at_once_is_what_is_said_of_each(texts: list[str]) -> None:
+    raw = [text.replace("\n", " ").encode() for text in texts]
+    together = b"\n".join(raw)
+    assert {place for place, text in enumerate(raw) if judge_text(text) not in (OUTPUT, NOISE)} <= remarkable(together)
+    assert {place for place, text in enumerate(raw) if is_progress(text)} == moving(together)

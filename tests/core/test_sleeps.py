@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from aibtui.core.sleeps import Dialect, Plan, plan_of
+from aibtui.core.commands import Dialect
+from aibtui.core.sleeps import Plan, plan_of
 
 
 def seconds(source: str, dialect: Dialect = "powershell") -> list[float | None]:
@@ -125,10 +126,11 @@ def test_a_sleep_of_a_shell_is_found_however_it_is_spelled(source: str, expected
         "Start-Sleep -Milliseconds 1200",
         "Start-Sleep -Seconds 119",
         "while (-not (Test-Path C:\\ready)) { Start-Sleep -Seconds 300 }",
-        "for ($i = 0; $i -lt 5; $i++) { Start-Sleep -Seconds 300 }",
+        "foreach ($i in 1..30) { if (Test-Path C:\\ready) { break }; Start-Sleep 10 }",
+        "1..30 | % { Get-Job; Start-Sleep 60 }",
+        "foreach ($i in 1..60) { try { Install-It; break } catch { Start-Sleep 10 } }",
+        "foreach ($service in $services) { Start-Sleep 60 }",
         "do {\n  Start-Sleep -Seconds 300\n} until ($ready)",
-        "1..5 | ForEach-Object { Start-Sleep -Seconds 300 }",
-        "1..5 | % { Start-Sleep -Seconds 300 }",
         "try { Install-Foo } catch { Start-Sleep -Seconds 300 }",
         "foreach ($try in 1..3) {\n  if ($ok) { break }\n  Start-Sleep -Seconds 300\n}",
         "Start-Job { Start-Sleep -Seconds 1200 }",
@@ -213,3 +215,40 @@ def test_a_hostile_source_costs_little(part: str, dialect: Dialect) -> None:
     began = time.process_time()
     plan_of("sleep 600\n" + part * 20_000, dialect)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("source", "dialect", "seconds"),
+    [
+        ("for ($i = 0; $i -lt 5; $i++) { Start-Sleep -Seconds 300 }", "powershell", 1500),
+        ("1..5 | ForEach-Object { Start-Sleep -Seconds 300 }", "powershell", 1500),
+        ("foreach ($i in 1..30) {\n  Start-Sleep 60\n}", "powershell", 1800),
+        ("$d = New-TimeSpan -Minutes 10; Start-Sleep -Duration $d", "powershell", 600),
+        ("$d = New-TimeSpan -Minutes 10; Start-Sleep -Seconds $d.TotalSeconds", "powershell", 600),
+        ("choice /t 600 /d y", "powershell", 600),
+        ("for i in $(seq 20); do sleep 60; done", "shell", 1200),
+        ("for i in {1..20}; do sleep 1m; done", "shell", 1200),
+        ("for ((i=0; i<10; i++)); do\n  sleep 60\ndone", "shell", 600),
+        ("for i in a b c; do sleep 2m; done", "shell", 360),
+        ("read -t 600 -p 'press enter'", "shell", 600),
+        ("timeout 600 tail -f /dev/null", "shell", 600),
+        ("tail -f /dev/null", "shell", None),
+    ],
+)
+def test_a_loop_that_only_sleeps_and_other_ways_to_wait(source: str, dialect: Dialect, seconds: float | None) -> None:
+    assert [sleep.seconds for sleep in plan_of(source, dialect).sleeps] == [seconds]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "for i in $(seq 1 30); do curl -f http://x && break; sleep 10; done",
+        "for i in 1 2 3; do apt-get update || sleep 60; done",
+        "while read -t 600 line; do echo $line; done",
+        "timeout 600 apt-get update",
+        "tail -f /var/log/syslog",
+        "ls > /dev/null",
+    ],
+)
+def test_waiting_for_something_is_no_hold(source: str) -> None:
+    assert plan_of(source, "shell").sleeps == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -81,6 +81,37 @@ def test_a_job_that_was_cancelled_says_nothing_of_the_build() -> None:
     assert update.root_cause is None
     (alert,) = (alert for alert in update.alerts if alert.rule == "devops-job-cancelled")
     assert [line.line for line in alert.evidence] == [6, 7]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said", "cause"),
+    [
+        (60, "##[error]The operation was canceled.", "stopped after 60 minutes: 60 are what a job has"),
+        (360, "##[error]The operation was canceled.", "stopped after 360 minutes: 360 are the most"),
+        (17, "##[error]The operation was canceled.", "stopped after 17 minutes, by somebody"),
+        (
+            3,
+            "##[error]The job running on agent Azure Pipelines 2 ran longer than the maximum time of 60 minutes.",
+            "60 are what a job has unless timeoutInMinutes",
+        ),
+        (
+            3,
+            "##[error]The job running on runner x has exceeded the maximum execution time of 360 minutes.",
+            "360 are the most",
+        ),
+    ],
+)
+def test_a_job_that_was_cut_off_tells_its_limit_and_the_command_that_comes_back(
+    minutes: int, said: str, cause: str
+) -> None:
+    began = datetime(2024, 5, 1, 8, tzinfo=UTC)
+    stop = f"{began + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%S}.0000000Z {said}\r\n".encode()
+    update = watch(stamped(*RUN) + stop)
+    (alert,) = (alert for alert in update.alerts if alert.rule == "devops-job-cancelled")
+    assert cause in alert.cause
+    assert "The image build does not know of it and goes on." in alert.cause
+    assert "aibtui watch t_1714550403123 -g RESOURCE_GROUP" in alert.remedy
+    assert update.build.outcome == "running"
 
 
 def test_what_the_service_answered_raises_the_rules_of_its_message_on_that_line() -> None:

@@ -79,3 +79,28 @@ async def test_the_activity_log_tells_who_ran_and_who_cancelled() -> None:
     assert actions == [(CANCELLED_BY, "cancel"), (CALLER, "run"), (CALLER, "run")]
     assert set(few[0]) == {"caller", "status"}
     assert other == []
+
+
+async def test_a_run_that_is_cancelled_before_packer_begins_is_canceled_and_has_no_log() -> None:
+    async with emulator("linux") as server, arm(server) as client:
+        await move(server, minutes=1)
+        await client.virtual_machine_image_templates.begin_cancel(server.group, server.template, polling=False)
+        canceling = server.run_status()
+        await move(server, minutes=3)
+        canceled = server.run_status()
+    assert canceling is not None
+    assert canceled is not None
+    assert (canceling["runState"], canceled["runState"]) == ("Canceling", "Canceled")
+    assert server.log_bytes() == b""
+
+
+async def test_the_copies_of_the_first_regions_are_there_first() -> None:
+    async with emulator() as server, arm(server) as client:
+        ends = server.run_ends_at()
+        assert ends is not None
+        image = server.scenario.properties["distribute"][0]["galleryImageId"]
+        await server.clock.sleep(ends - timedelta(minutes=1) - server.clock.now())
+        (version,) = (await get(client, f"{image}/versions"))["value"]
+        late = await get(client, version["id"], **{"$expand": "ReplicationStatus"})
+    states = [copy["state"] for copy in late["properties"]["replicationStatus"]["summary"]]
+    assert (version["name"], states) == ("1.0.0", ["Completed", "Replicating"])

@@ -116,6 +116,25 @@ async def test_the_storage_account_is_found_in_the_staging_group() -> None:
         assert endpoint == f"{server.endpoint}/devstoreaccount1/"
 
 
+async def test_what_stands_in_the_staging_group_comes_and_goes_with_the_build() -> None:
+    seen = []
+    async with emulator() as server, arm(server) as client:
+        for minutes in (0, 1, 3, 5, 60, 200):
+            await move(server, minutes=minutes - (seen[-1][0] if seen else 0))
+            answer = await get(client, f"{server.staging_id}/resources")
+            seen.append((minutes, {each["type"].partition("/")[2] for each in answer["value"]}))
+    account, container = "storageAccounts", "containerGroups"
+    machine = {"networkInterfaces", "disks", "virtualMachines"}
+    assert [each for _, each in seen] == [
+        {account},
+        {account, container},
+        {account, container, "vaults"},
+        {account, container, "vaults", *machine},
+        {account, container, "vaults", *machine},
+        {account},
+    ]
+
+
 async def test_the_staging_group_is_found_by_its_tag() -> None:
     async with emulator() as server, arm(server) as client:
         wanted = f"tagName eq 'imageTemplateName' and tagValue eq '{server.template}'"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
+from aibtui.core.polls import Distribution, Replica, Status, Template
 from aibtui.core.updates import (
     AlertOpened,
     AlertUpdated,
     Change,
     PhaseChanged,
+    ReplicaMoved,
+    RunStateChanged,
     StepBegan,
     StepEnded,
     StepMoved,
@@ -22,6 +26,7 @@ from aibtui.outputs.plain import Plain
 from tests.outputs.updates import ALERT, an_update, at, failed_update, phases, running_build, transport
 
 BUILD = running_build()
+COURSE = (("Replicating", 10), ("Replicating", 63), ("Failed", 63))
 STEP = BUILD.steps[1]
 
 
@@ -48,6 +53,30 @@ def test_an_alert_shows_its_proof_and_its_remedy_under_it() -> None:
         "2026-03-04T12:09:00Z Error: the script failed (script-failed, line 310)",
         "    Cannot find path 'C:\\setup.msi'",
         "    What to do: Read the evidence, mend the script, and run the template again.",
+    ]
+
+
+def test_a_region_is_a_line_when_its_state_changes_and_not_at_every_percent() -> None:
+    copies = [Replica("1.0.3", "westeurope", state, share) for state, share in COURSE]
+    known = enumerate(pairwise([None, *copies]))
+    moves = [ReplicaMoved(at(5 + place), copy, before) for place, (before, copy) in known]
+    assert told(*(an_update(5 + place / 100, BUILD, move) for place, move in enumerate(moves))) == [
+        "2026-03-04T12:05:00Z Image version 1.0.3 in westeurope: Replicating, 10 %",
+        "2026-03-04T12:07:00Z Image version 1.0.3 in westeurope: Failed, 63 %",
+    ]
+
+
+def test_where_an_image_goes_is_said_when_the_service_begins_to_distribute() -> None:
+    entries = (
+        Distribution("SharedImage", "/x/galleries/g/images/win11", ("westeurope", "eastus")),
+        Distribution("ManagedImage", "/x/images/golden", ("eastus",)),
+        Distribution("VHD"),
+    )
+    status = Status("Running", "Distributing", template=Template("/x", "win11", distributions=entries))
+    change = RunStateChanged(at(9), "Running", "Distributing", None)
+    assert told(an_update(9, replace(BUILD, status=status), change)) == [
+        "2026-03-04T12:09:00Z The service is distributing; the gallery image win11 to westeurope, eastus; the managed "
+        "image golden to eastus, of which Azure tells no progress; a VHD, of which Azure tells no progress"
     ]
 
 

@@ -46,6 +46,8 @@ def test_a_failed_build_is_reported_whole() -> None:
         "ended_at": "2026-03-04T12:09:10Z",
         "first_line": 121,
         "last_line": 320,
+        "held_seconds": 0,
+        "silent_seconds": 0,
     }
     assert said["downloads"] == [
         {"name": "setup.msi", "bytes": 500, "total": 2000, "percent": 25.0, "first_line": 200, "last_line": 210}
@@ -78,7 +80,7 @@ def test_the_fields_stand_in_the_order_of_the_schema() -> None:
     said = report(failed_update(), "customization.log")
     assert [*said] == [
         *("schema", "source", "bytes", "lines", "started_at", "ended_at", "os", "format", "outcome", "stopped_by"),
-        *("build", "phases", "steps", "downloads", "alerts", "root_cause", "run"),
+        *("build", "phases", "steps", "downloads", "alerts", "root_cause", "run", "validation"),
     ]
     assert [*said["phases"][0]] == ["name", "state", "started_at", "ended_at", "first_line", "last_line"]
     assert [phase["name"] for phase in said["phases"]] == [
@@ -99,9 +101,12 @@ def test_what_the_service_says_of_the_run_is_reported() -> None:
     said = report(an_update(0, Build(status=status)), "x.log")
     assert said["run"] == {
         "template": "/x/imageTemplates/t",
+        "source": None,
+        "started_at": None,
         "run_state": "Failed",
         "sub_state": "Building",
         "message": "no",
+        "scripts": [],
     }
 
 

@@ -12,12 +12,18 @@ from typing import Any
 
 from aiohttp import web
 
+from aibtui.sources.cloud import EMULATOR_KEY
 from aibtui.sources.target import Target
 
 TARGET = Target("00000000-0000-0000-0000-0000000000aa", "rg", "win11")
 GROUP_ID = f"/subscriptions/{TARGET.subscription}/resourceGroups/IT_rg_win11"
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 LAST_LINE = b"[op] PACKER Done exporting Packer logs to Azure Storage.\n"
+
+CONTAINER_GROUP = {
+    "name": "vmimagebuilder-build-container-7",
+    "properties": {"containers": [{"name": "packerizercontainer"}]},
+}
 
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,11 +47,17 @@ class Blob:
 
 @dataclass
 class FakeAzure:
-    """`template` None is 404; `blobs` None means that there is no container; faults are used up one a request."""
+    """`template` or `resources` None is 404; `blobs` None is no container; faults are used up one a request.
+
+    `container` is what the build's container has printed, `container_shows` how many of its last bytes it tells.
+    """
 
     template: dict[str, Any] | None = None
     accounts: list[dict[str, Any]] | None = None
     blobs: dict[str, Blob] | None = None
+    container: bytes | None = None
+    container_shows: int = 4 << 20
+    resources: list[dict[str, Any]] | None = None
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list)
@@ -100,6 +112,16 @@ class FakeAzure:
             if self.accounts is None:
                 return arm_error(404, "ResourceGroupNotFound")
             return web.json_response({"value": self.accounts})
+        if path.endswith("/resources"):
+            if self.resources is None:
+                return arm_error(404, "ResourceGroupNotFound")
+            return web.json_response({"value": self.resources})
+        if path.endswith("/storageAccounts/logs/listKeys"):
+            return web.json_response({"keys": [{"keyName": "key1", "value": EMULATOR_KEY}]})
+        if path.endswith("/containerGroups"):
+            return web.json_response({"value": [] if self.container is None else [CONTAINER_GROUP]})
+        if path.endswith("/containerGroups/vmimagebuilder-build-container-7/containers/packerizercontainer/logs"):
+            return self._container_log(request.query.get("tail"))
         if path == "/logs/packerlogs":
             return self._list() if self.blobs is not None else blob_error(404, "ContainerNotFound")
         blob = (self.blobs or {}).get(path.removeprefix("/logs/packerlogs/"))
@@ -108,6 +130,13 @@ class FakeAzure:
         response = read_range(blob, request)
         self.blob_body_bytes += response.content_length or 0
         return response
+
+    def _container_log(self, tail: str | None) -> web.Response:
+        if self.container is None:
+            return arm_error(404, "ResourceNotFound")
+        lines = self.container.splitlines(keepends=True)
+        said = b"".join(lines[-int(tail) :] if tail else lines)[-self.container_shows :]
+        return web.json_response({"content": said.decode("utf-8", "replace")})
 
     def _list(self) -> web.Response:
         entries = "".join(

@@ -9,9 +9,8 @@ from random import Random
 import pytest
 from aiohttp import web
 
-from aibtui.core.polls import Poll, Status
 from aibtui.recording import Cursor
-from aibtui.sources import CannotWatch, arm, blob
+from aibtui.sources import CannotWatch
 from aibtui.sources.arm import Access
 from aibtui.sources.azure import AzureSource
 from tests.sources.fake_azure import (
@@ -20,19 +19,13 @@ from tests.sources.fake_azure import (
     TARGET,
     Blob,
     FakeAzure,
-    Fault,
     StepClock,
     account,
     answering,
     arm_error,
-    blob_error,
-    broken_off,
     reset,
-    silence,
 )
-
-LOG = "run-1/customization.log"
-TEXT = b"".join(b"[op] PACKER 2026/03/01 10:00:%02d line %d\n" % (number, number) for number in range(60))
+from tests.sources.looks import LOG, TEXT, Looks, read, troubled
 
 
 @pytest.fixture
@@ -40,61 +33,6 @@ async def azure() -> AsyncIterator[FakeAzure]:
     async with FakeAzure() as fake:
         fake.run("Running")
         yield fake
-
-
-class Looks:
-    """A source and a clock: the looks, one by one or to the end."""
-
-    def __init__(self, azure: FakeAzure, **options: object) -> None:
-        access = Access({}, arm_endpoint=azure.endpoint)
-        self.source = AzureSource(TARGET, access, random=Random(1), **options)  # type: ignore[arg-type]
-        self.clock = StepClock()
-        self.polls: list[Poll] = []
-
-    async def __aenter__(self) -> Looks:
-        return self
-
-    async def __aexit__(self, *details: object) -> None:
-        await self.source.close()
-
-    async def next(self) -> Poll:
-        poll = await self.source.look(self.clock.now())
-        self.polls.append(poll)
-        await self.clock.sleep(min(poll.pause, timedelta(seconds=30)))
-        return poll
-
-    async def until(self, wanted: Callable[[Poll], bool], limit: int = 200) -> Poll:
-        for _ in range(limit):
-            poll = await self.next()
-            if wanted(poll):
-                return poll
-        raise AssertionError(f"not within {limit} looks; the last: {self.polls[-1]}")
-
-    async def end(self) -> Poll:
-        return await self.until(lambda poll: poll.ended)
-
-    @property
-    def log(self) -> bytes:
-        """What a recording of the looks holds; asserts that no byte came twice."""
-        data, generation = b"", 0
-        for chunk in (chunk for poll in self.polls for chunk in poll.chunks):
-            if chunk.generation > generation:
-                data, generation = b"", chunk.generation
-            assert chunk.offset == len(data)
-            data += chunk.data
-        return data
-
-    @property
-    def status(self) -> Status:
-        return next(poll.status for poll in reversed(self.polls) if poll.status)
-
-
-def read(poll: Poll) -> bool:
-    return poll.log_read
-
-
-def troubled(poll: Poll) -> bool:
-    return bool(poll.troubles)
 
 
 async def test_a_build_is_followed_to_its_end(azure: FakeAzure) -> None:
@@ -434,74 +372,3 @@ async def test_a_blob_endpoint_that_is_not_the_emulators_is_not_used(azure: Fake
         poll = await looks.until(troubled)
     assert poll.troubles[0].kind == "protocol"
     assert "nothing is sent there" in poll.troubles[0].text
-
-
-FAULTS: list[tuple[str, Fault, str]] = [
-    ("reset", reset, "offline"),
-    ("broken off", broken_off, "offline"),
-    ("silent", silence, "slow"),
-    ("500", answering(lambda: blob_error(500, "InternalError")), "throttled"),
-    ("503", answering(lambda: blob_error(503, "ServerBusy")), "throttled"),
-    ("429", answering(lambda: blob_error(429, "TooManyRequests")), "throttled"),
-    ("401", answering(lambda: blob_error(401, "InvalidAuthenticationInfo")), "sign-in"),
-    ("no role", answering(lambda: blob_error(403, "AuthorizationPermissionMismatch")), "forbidden"),
-    ("firewall", answering(lambda: blob_error(403, "AuthorizationFailure")), "forbidden"),
-    ("bad key", answering(lambda: blob_error(403, "AuthenticationFailed")), "sign-in"),
-    ("no keys", answering(lambda: blob_error(403, "KeyBasedAuthenticationNotPermitted")), "forbidden"),
-    ("anonymous", answering(lambda: blob_error(409, "PublicAccessNotPermitted")), "forbidden"),
-    ("login page", answering(lambda: web.Response(text="<html>", content_type="text/html")), "protocol"),
-    ("redirect", answering(lambda: blob_error(302, "x", {"Location": "http://127.0.0.1:1/"})), "protocol"),
-    ("bad range", answering(lambda: web.Response(status=206, headers={"Content-Range": "x"})), "protocol"),
-    ("412", answering(lambda: blob_error(412, "ConditionNotMet")), "slow"),
-]
-
-
-@pytest.mark.parametrize(("fault", "kind"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
-async def test_a_fault_of_the_log_is_told_and_read_over(
-    azure: FakeAzure, monkeypatch: pytest.MonkeyPatch, fault: Fault, kind: str
-) -> None:
-    monkeypatch.setattr(blob, "_DEADLINE", 0.3 if fault is silence else 20.0)
-    azure.blobs = {LOG: Blob(TEXT)}
-    async with Looks(azure) as looks:
-        await looks.until(read)
-        azure.blobs[LOG].put(TEXT * 2)
-        azure.fail(LOG, fault, times=3)
-        poll = await looks.until(troubled)
-        azure.faults.clear()
-        (trouble,) = poll.troubles
-        assert (trouble.target, trouble.kind) == ("log", kind)
-        assert trouble.text.endswith(".")
-        assert "\n" not in trouble.text
-        assert trouble.remedy
-        poll = await looks.until(read)
-    assert poll.troubles == ()
-    assert looks.log == TEXT * 2
-
-
-ARM_FAULTS: list[tuple[str, Fault, str]] = [
-    ("reset", reset, "offline"),
-    ("silent", silence, "slow"),
-    ("500", answering(lambda: arm_error(500, "InternalServerError")), "throttled"),
-    ("504", answering(lambda: arm_error(504, "GatewayTimeout")), "throttled"),
-    ("login page", answering(lambda: web.Response(text="<html>", content_type="text/html")), "protocol"),
-    ("cut json", answering(lambda: web.Response(text='{"id": ', content_type="application/json")), "protocol"),
-    ("redirect", answering(lambda: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"})), "protocol"),
-    ("expired", answering(lambda: arm_error(401, "ExpiredAuthenticationToken")), "sign-in"),
-]
-
-
-@pytest.mark.parametrize(("fault", "kind"), [row[1:] for row in ARM_FAULTS], ids=[row[0] for row in ARM_FAULTS])
-async def test_a_fault_of_the_template_is_told_and_is_not_a_failed_build(
-    azure: FakeAzure, monkeypatch: pytest.MonkeyPatch, fault: Fault, kind: str
-) -> None:
-    azure.blobs = {LOG: Blob(TEXT)}
-    async with Looks(azure) as looks:
-        await looks.until(read)
-        monkeypatch.setattr(arm, "_DEADLINE", 0.3 if fault is silence else 20.0)
-        azure.fail("/imageTemplates/", fault, times=2)
-        poll = await looks.until(troubled)
-        azure.faults.clear()
-        assert (poll.troubles[0].target, poll.troubles[0].kind, poll.status) == ("template", kind, None)
-        assert "\n" not in poll.troubles[0].text
-        poll = await looks.until(lambda poll: poll.status is not None)
-    assert poll.troubles == ()

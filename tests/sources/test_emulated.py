@@ -31,7 +31,7 @@ def monitor() -> Monitor:
 
 
 def watch_of(emulator: Emulator, recordings: Recordings) -> Watch:
-    target = parse_target(emulator.template_id, None, None, {})
+    target = parse_target(emulator.template_id)
     source = AzureSource(target, Access({}, arm_endpoint=emulator.endpoint), cursor=recordings.cursor)
     return Watch(source, monitor, recordings, emulator.clock)
 

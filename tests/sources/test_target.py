@@ -1,13 +1,12 @@
-"""Which template is meant, and what az already knows."""
+"""Which template is meant, and what need not be typed."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
+from aibtui.config import Setting
 from aibtui.sources import CannotWatch
+from aibtui.sources.az_defaults import Defaults
 from aibtui.sources.target import Target, parse_target
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -15,19 +14,13 @@ ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Virtu
 WANTED = Target(SUBSCRIPTION, "rg", "win11")
 
 
-@pytest.fixture
-def signed_in(tmp_path: Path) -> dict[str, str]:
-    entries = [
-        {"id": "other", "name": "Other", "isDefault": False},
-        {"id": SUBSCRIPTION, "name": "Images and more", "isDefault": True},
-    ]
-    (tmp_path / "azureProfile.json").write_text(json.dumps({"subscriptions": entries}), "utf-8-sig")
-    return {"AZURE_CONFIG_DIR": str(tmp_path)}
+def known(group: str | None, subscription: str | None) -> Defaults:
+    return Defaults(Setting(group), Setting(subscription))
 
 
 @pytest.mark.parametrize("text", [ID, ID + "/", ID.lower(), ID.replace("resourceGroups", "RESOURCEGROUPS")])
 def test_a_resource_id_says_all(text: str) -> None:
-    assert parse_target(text, None, None, {}) == WANTED
+    assert parse_target(text) == WANTED
 
 
 def test_the_id_of_a_target_is_its_resource_id() -> None:
@@ -35,20 +28,7 @@ def test_the_id_of_a_target_is_its_resource_id() -> None:
 
 
 def test_a_name_takes_group_and_subscription() -> None:
-    assert parse_target("win11", "rg", SUBSCRIPTION, {}) == WANTED
-
-
-def test_the_environment_knows_group_and_subscription() -> None:
-    environ = {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION, "AZURE_DEFAULTS_GROUP": "rg"}
-    assert parse_target("win11", None, None, environ) == WANTED
-
-
-def test_the_default_of_az_is_the_last_resort(signed_in: dict[str, str]) -> None:
-    assert parse_target("win11", "rg", None, signed_in) == WANTED
-
-
-def test_a_subscription_may_be_named(signed_in: dict[str, str]) -> None:
-    assert parse_target("win11", "rg", "images AND more", signed_in) == WANTED
+    assert parse_target("win11", known("rg", SUBSCRIPTION)) == WANTED
 
 
 @pytest.mark.parametrize(
@@ -57,22 +37,16 @@ def test_a_subscription_may_be_named(signed_in: dict[str, str]) -> None:
         ("win11", None, SUBSCRIPTION, "The resource group of the template 'win11' is not known."),
         ("win11", "rg", None, "The subscription of the template 'win11' is not known."),
         ("rg/win11", None, SUBSCRIPTION, "'rg/win11' is neither a template's name nor its resource id."),
-        ("win 11", "rg", SUBSCRIPTION, "'win 11' cannot be the name of a image template."),
+        ("win 11", "rg", SUBSCRIPTION, "'win 11' cannot be the name of an image template."),
         ("win11", "r/g", SUBSCRIPTION, "'r/g' cannot be the name of a resource group."),
-        ("", "rg", SUBSCRIPTION, "'' cannot be the name of a image template."),
-        ("..", "rg", SUBSCRIPTION, "'..' cannot be the name of a image template."),
+        ("", "rg", SUBSCRIPTION, "'' cannot be the name of an image template."),
+        ("..", "rg", SUBSCRIPTION, "'..' cannot be the name of an image template."),
     ],
 )
 def test_what_is_missing_or_impossible_is_said(
-    text: str, group: str | None, subscription: str | None, says: str, tmp_path: Path
+    text: str, group: str | None, subscription: str | None, says: str
 ) -> None:
     with pytest.raises(CannotWatch) as raised:
-        parse_target(text, group, subscription, {"AZURE_CONFIG_DIR": str(tmp_path)})
-    assert raised.value.text == says.replace("a image", "an image")
+        parse_target(text, known(group, subscription))
+    assert raised.value.text == says
     assert raised.value.exit_code == 2
-
-
-def test_a_broken_profile_is_no_profile(tmp_path: Path) -> None:
-    (tmp_path / "azureProfile.json").write_text("{")
-    with pytest.raises(CannotWatch, match="is not known"):
-        parse_target("win11", "rg", None, {"AZURE_CONFIG_DIR": str(tmp_path)})

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 from aibtui.core.build import BuildFacts, Download, Output
+from aibtui.core.polls import Replica, Resource, Surroundings
 from aibtui.core.updates import Evidence, Update
 from aibtui.tui.app import WatchApp
 from aibtui.tui.notices import Notices
@@ -18,6 +19,7 @@ from tests.tui.builders import (
     Feed,
     MemoryLog,
     alert,
+    at,
     build,
     debug,
     ended,
@@ -47,8 +49,9 @@ SCREENS = (
     "ended",
     "broken",
     "crash",
+    "plain",
 )
-"""What is shown; `crash` is a bug of ours while hostile text is about."""
+"""What is shown; `crash` is a bug of ours while hostile text is about, `plain` the log on the terminal's own screen."""
 
 
 def hostile_update(**more: object) -> Update:
@@ -61,7 +64,9 @@ def hostile_update(**more: object) -> Update:
     proof = tuple(Evidence(line, HOSTILE) for line in (1, 2))
     wrong = alert(title=HOSTILE, cause=HOSTILE, remedy=HOSTILE, rule=HOSTILE, evidence=proof, doc=HOSTILE)
     seen = transport(reason=HOSTILE, remedy=HOSTILE)
-    return update(build=bad, alerts=(wrong,), **{"transport": seen, **more})
+    copies = (Replica(HOSTILE, HOSTILE, HOSTILE, 5, HOSTILE), Replica(HOSTILE, HOSTILE, "Failed", None, HOSTILE))
+    around = Surroundings(HOSTILE, (Resource(HOSTILE, f"x/{HOSTILE}"),), at(61), copies)
+    return update(build=bad, alerts=(wrong,), **{"transport": seen, "around": around, **more})
 
 
 def last_update() -> Update:
@@ -103,6 +108,13 @@ async def show(screen: str) -> None:
             feeds[0].send(RuntimeError(HOSTILE))
         if screen == "crash":
             app.call_later(fail)
+        if screen == "plain":
+            app.simulate_key("ctrl+l")
+            await asyncio.sleep(0.5)
+            log.appended(ui("came meanwhile"))
+            for _ in range(40):  # more drawings than Textual's writer would hold
+                feeds[0].send(hostile_update())
+                await asyncio.sleep(0.02)
         await asyncio.sleep(1.0)
         app.simulate_key("question_mark")
         await asyncio.sleep(0.5)

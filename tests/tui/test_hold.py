@@ -32,7 +32,7 @@ async def test_the_banner_counts_down(size: tuple[int, int]) -> None:
         assert "HOLD" in shown
         assert "17:42 left" in shown
         assert "^s" in shown
-        assert "F pause" in shown
+        assert "= freeze" in shown
         clock.now = at(63.3)
         watch._tick()
         assert "16:42 left" in await settle(pilot)
@@ -67,6 +67,17 @@ async def test_a_step_that_will_sleep_is_announced() -> None:
         shown = await settle(pilot)
         assert "Step 5 will sleep for 20 min; you will be called" in shown
         assert "Step 8" not in shown
+
+
+async def test_its_countdown_goes_on_while_the_view_is_frozen() -> None:
+    clock = Clock(62.3)
+    watch = app(Feed(holding()), clock=clock)
+    async with watch.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("equals_sign")
+        clock.now = at(63.3)
+        watch._tick()
+        assert "16:42 left" in await settle(pilot)
 
 
 async def test_its_keys_grab_copy_the_group_and_pause_the_log() -> None:

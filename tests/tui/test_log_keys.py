@@ -14,6 +14,7 @@ from aibtui.core.updates import Update
 from aibtui.tui.app import WatchApp
 from aibtui.tui.log_find import BadPattern, Query
 from aibtui.tui.log_line import WholeLine
+from aibtui.tui.log_marks import Bookmarks
 from aibtui.tui.log_prompt import LogPrompt
 from aibtui.tui.log_view import LogView
 from tests.tui.builders import RECORDED, Feed, MemoryLog, alert, app, at, build, debug, ended, ui, update
@@ -436,12 +437,61 @@ async def test_copy_takes_the_text_without_time_and_masks_what_is_secret() -> No
         assert any("1 possible secret masked" in notice for notice in said)
 
 
-async def test_marked_lines_are_copied_together() -> None:
+async def test_without_masking_a_secret_is_copied_as_it_is() -> None:
+    secret = "AccountKey=abcdefghijklmnopqrstuvwxyz0123456789=="
+    watch = app(Feed(log_update(1)), MemoryLog(ui(secret)), mask=False)
+    async with watch.run_test(size=(120, 36)) as pilot:
+        await press(pilot, "g", "j", "c")
+        assert pilot.app.clipboard == secret
+
+
+async def test_selected_lines_are_copied_together() -> None:
     async with shown(MemoryLog(numbered(1, 30)), 1).run_test(size=(120, 36)) as pilot:
-        await press(pilot, "g", "j", "j", "m", "j", "j", "c")
+        await press(pilot, "g", "j", "j", "v", "j", "j", "c")
         assert pilot.app.clipboard == "entry 2.\nentry 3.\nentry 4."
-        await press(pilot, "m", "j", "escape", "c")
+        await press(pilot, "v", "j", "escape", "c")
         assert pilot.app.clipboard == "entry 5."
+
+
+async def test_m_marks_a_line_and_u_goes_from_mark_to_mark() -> None:
+    async with shown(MemoryLog(numbered(1, 90)), 1).run_test(size=(120, 36)) as pilot:
+        rows = await press(pilot, "g", "j", "m", *["j"] * 40, "m", "g")
+        assert [row[12:] for row in rows if row.startswith("◆")] == ["entry 1."]
+        seen = []
+        for key in ("u", "u", "u", "U", "U"):
+            await press(pilot, key)
+            seen.append(cursor(pilot))
+        assert seen == ["entry 1.", "entry 41.", "entry 1.", "entry 41.", "entry 1."]
+        rows = await press(pilot, "m", "U")
+        assert cursor(pilot) == "entry 41."
+        assert not [row for row in await press(pilot, "g") if row.startswith("◆")]
+
+
+async def test_marks_from_the_end_and_of_what_is_hidden() -> None:
+    lines = [debug("plumbing")] + [ui(f"entry {number}.") for number in range(1, 60)]
+    async with shown(MemoryLog(b"".join(lines)), 1).run_test(size=(120, 36)) as pilot:
+        await press(pilot, "plus", "g", "j", "m", "minus", "minus", "G")
+        rows = await press(pilot, "U")
+        assert cursor(pilot) == "plumbing"
+        assert [row for row in rows if row.startswith("◆") and row.endswith("plumbing")]
+
+
+async def test_the_marked_lines_are_copied_together() -> None:
+    async with shown(MemoryLog(numbered(1, 90)), 1).run_test(size=(120, 36)) as pilot:
+        await press(pilot, "C", "u")
+        assert "No line is marked" in [notice.message for notice in pilot.app._notifications][-1]
+        await press(pilot, "g", "j", "m", "j", "j", "m", "C")
+        assert pilot.app.clipboard == "entry 1.\nentry 3."
+
+
+async def test_marks_stay_on_their_lines_when_the_whole_log_is_known() -> None:
+    marks = Bookmarks()
+    for line in (5, 2, 9, 5):
+        marks.toggle(line)
+    marks.renew(100)
+    assert marks.lines == [102, 109]
+    marks.renew(None)
+    assert marks.lines == []
 
 
 async def test_a_headline_copies_its_step() -> None:

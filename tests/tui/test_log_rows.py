@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from aibtui.core.build import Step
 from aibtui.core.index import EVIDENCE, GAP, KIND, MATCH, SAME, LineIndex
-from aibtui.tui.log_rows import GAP_ROW, HEADLINE, LINE, RUN, RUN_ROW, LogRows, Row, Section, sections
+from aibtui.tui.log_rows import GAP_ROW, HEADLINE, LINE, RUN, RUN_ROW, LogRows, Row
+from aibtui.tui.log_sections import Section, sections
 from tests.tui.builders import build, debug, phases, steps, ui
 
 TEXTS = [

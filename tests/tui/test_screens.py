@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher, Footer
 
 from aibtui.core.forecast import Forecast
+from aibtui.core.polls import Replica, Resource, Surroundings
 from aibtui.core.tempo import Tempo
 from aibtui.core.updates import Evidence, Update
 from aibtui.tui.app import WatchApp
@@ -21,7 +22,24 @@ from aibtui.tui.panels.run import Run
 from aibtui.tui.screens.build import BuildScreen
 from aibtui.tui.screens.explain import Explain
 from aibtui.tui.screens.runs import RunsScreen
-from tests.tui.builders import UTC, Clock, Feed, MemoryLog, alert, app, at, build, ended, steps, ui, update, watched
+from tests.tui.builders import (
+    TEMPLATE_ID,
+    UTC,
+    Clock,
+    Feed,
+    MemoryLog,
+    alert,
+    app,
+    at,
+    build,
+    ended,
+    status,
+    steps,
+    transport,
+    ui,
+    update,
+    watched,
+)
 
 WARNING = alert(rule="download-slow", severity="warning", title="A download became slow", at=at(50), line=77)
 LOG = b"".join(ui(f"entry {number}.") for number in range(1, 501))
@@ -152,6 +170,42 @@ async def test_the_run_shows_names_ids_and_the_services_words() -> None:
             assert (run.top > 0) == top
         await pilot.press("G")
         assert "https://portal.azure.com/#resource/subscriptions/" in (await settle(pilot)).replace("\n", "")
+
+
+async def test_the_run_shows_what_stands_around_it_and_when_that_was_asked() -> None:
+    stands = (Resource("pkrvm7x", "Microsoft.Compute/virtualMachines"), Resource("st01", "Microsoft.Storage/x"))
+    copies = (Replica("1.0.3", "westeurope", "Replicating", 45), Replica("1.0.3", "eastus", "Failed", None, "no quota"))
+    around = Surroundings("Azure CLI, as ann@contoso.com", stands, at(61), copies)
+    async with app(Feed(update(around=around))).run_test(size=(120, 60)) as pilot:
+        await settle(pilot)
+        await pilot.press("7")
+        shown = await settle(pilot)
+    rows = [" ".join(row.split()) for row in shown.splitlines()]
+    for said in (
+        "virtualMachines pkrvm7x",
+        "x st01",
+        "asked 1:00 ago, at 13:01:00",
+        "signed in Azure CLI, as ann@contoso.com",
+        "westeurope 1.0.3 Replicating 45 %",
+        "eastus 1.0.3 Failed no quota",
+    ):
+        assert said in rows
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+async def test_while_the_image_is_distributed_its_copies_are_shown_the_worst_first(size: tuple[int, int]) -> None:
+    regions = [Replica("1.0.3", f"region{number:02}", "Replicating", 50 + number) for number in range(30)]
+    done, bad = Replica("1.0.3", "northeurope", "Completed", 100), Replica("1.0.3", "eastus", "Failed")
+    there = update(around=Surroundings(replicas=(done, *regions, bad)), transport=transport("log-done"))
+    async with app(Feed(there)).run_test(size=size) as pilot:
+        shown = await settle(pilot)
+    assert "image replicas" in shown
+    if size == (80, 24):
+        assert "1 of 32 regions done, eastus Failed" in shown
+    else:
+        assert "1 of 32 regions done" in shown
+        assert shown.index("✗ eastus") < shown.index("▸ region00") < shown.index("▸ region01")
+        assert " more regions" in shown
 
 
 async def test_the_portal_is_that_of_the_templates_cloud() -> None:
@@ -471,3 +525,82 @@ async def test_the_header_says_when_it_ends_and_that_it_will_time_out(size: tupl
         shown = await settle(pilot)
     assert "ends ~15:20 ±12 min" in shown
     assert "WILL TIME OUT at 16:00 (93 %)" in shown
+
+
+async def test_a_frozen_view_stands_still_while_the_header_goes_on() -> None:
+    feed, log, clock = Feed(update()), MemoryLog(LOG), Clock()
+    watch = app(feed, log, clock)
+    async with watch.run_test(size=(120, 36)) as pilot:
+        before = (await settle(pilot)).splitlines()
+        await pilot.press("equals_sign")
+        log.appended(ui("came meanwhile"))
+        clock.now = at(90)
+        feed.send(update(90, build=build(steps=steps(running=6)), alerts=(alert(),)))
+        watch._tick()
+        shown = (await settle(pilot)).splitlines()
+        assert " FROZEN  at 13:02:00, = goes on" in shown[0]
+        assert "1:30:00" in shown[0]
+        assert "frozen  = goes on" in shown[4]
+        assert shown[5:-2] == before[5:-2]
+        await pilot.press("equals_sign")
+        after = await settle(pilot)
+        assert "FROZEN" not in after
+        assert "came meanwhile" in after
+        assert "Sysprep does not finish" in after
+
+
+@pytest.mark.parametrize(
+    ("opened", "said"), [(True, "Opened in the browser"), (False, "No browser can be opened here")]
+)
+async def test_o_opens_the_template_in_the_portal_and_shows_where(opened: bool, said: str) -> None:
+    asked: list[str] = []
+
+    async def browse(url: str) -> bool:
+        asked.append(url)
+        return opened
+
+    watch = app(Feed(update()), browse=browse)
+    async with watch.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("o")
+        await settle(pilot)
+        assert asked == [f"https://portal.azure.com/#resource{TEMPLATE_ID}"] == [watch.clipboard]
+        assert [said in notice.message and asked[0] in notice.message for notice in watch._notifications] == [True]
+
+
+async def test_shift_o_opens_the_staging_group() -> None:
+    group = TEMPLATE_ID[: TEMPLATE_ID.index("/providers")].replace("rg-images", "IT_rg-images_win11")
+    there = status()
+    assert there.template is not None
+    there = replace(there, template=replace(there.template, staging_group=group, location="chinaeast2"))
+    watch = app(Feed(update(build=build(status=there))))
+    async with watch.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("O")
+        await settle(pilot)
+        assert watch.clipboard == f"https://portal.azure.cn/#resource{group}"
+
+
+@pytest.mark.parametrize(
+    "id", ["/subscriptions/x@evil.example/resourceGroups/rg", "javascript:alert(1)", "//evil.example/x"]
+)
+async def test_no_address_is_made_of_what_is_no_id(id: str) -> None:
+    bad = status()
+    assert bad.template is not None
+    there = build(status=replace(bad, template=replace(bad.template, id=id)))
+    watch = app(Feed(update(build=there)))
+    async with watch.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("o")
+        await settle(pilot)
+        assert watch.clipboard == ""
+        assert "no id" in next(iter(watch._notifications)).message
+
+
+async def test_a_terminal_that_cannot_be_lent_out_is_told_so() -> None:
+    watch = app(Feed(update()))
+    async with watch.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+l")
+        await settle(pilot)
+        assert "cannot be lent out" in next(iter(watch._notifications)).message

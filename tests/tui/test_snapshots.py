@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from aibtui.core.build import Download
+from aibtui.core.polls import Replica, Surroundings
 from aibtui.core.tempo import Tempo
 from aibtui.core.updates import Update
 from aibtui.tui.app import WatchApp
@@ -33,6 +34,7 @@ from tests.tui.builders import (
     update,
     watched,
 )
+from tests.tui.test_compare import good
 from tests.tui.test_screens import WARNING, foretold, settle
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -51,15 +53,25 @@ def waiting() -> Update:
     return update(1, build=empty, transport=transport("waiting", reason="There is no storage account yet."))
 
 
+def distributing() -> Update:
+    regions = (("westeurope", "Completed", 100), ("eastus2", "Replicating", 12), ("northeurope", "Replicating", 45))
+    copies = tuple(Replica("1.0.3", *region) for region in regions)
+    done = build(steps=steps(running=10), phases=phases("distribute"), log_done=True)
+    return update(62, build=done, transport=transport("log-done"), around=Surroundings(replicas=copies))
+
+
 Make = Callable[[], Update]
 SCENES: dict[str, tuple[list[Make], list[str]]] = {
     "watch": ([downloading], []),
     "alerts": ([lambda: update(alerts=(WARNING, alert()))], ["a"]),
     "failed": ([lambda: replace(ended("failed"), alerts=(alert(),))], []),
     "waiting": ([waiting], []),
+    "distributing": ([distributing], []),
+    "frozen": ([downloading], ["m", "equals_sign"]),
     "timeline": ([update], ["5"]),
     "run": ([update], ["7"]),
     "explain": ([lambda: update(alerts=(alert(doc="https://aka.ms/azvmimagebuilderts"),))], ["x"]),
+    "compare": ([update], ["d"]),
     "builds": ([update, lambda: ended("failed"), lambda: update(alerts=(alert(),))], []),
 }
 
@@ -72,7 +84,10 @@ async def test_the_layout_is_as_it_was(name: str, size: tuple[int, int]) -> None
     titles = ["win11-avd-prod", "win11-dev-box", "win11-kiosk"]
     log = b"".join(ui(f"Installing part {number} of 40 ... exit 0", 30 + number / 4) for number in range(1, 41))
     watch = WatchApp(
-        [watched(Feed(make()), MemoryLog(log), title) for make, title in zip(makes, titles, strict=False)],
+        [
+            replace(watched(Feed(make()), MemoryLog(log), title), last_good=good)
+            for make, title in zip(makes, titles, strict=False)
+        ],
         clock=clock,
         zone=UTC,
     )

@@ -30,8 +30,13 @@ def shown(screen: str) -> str:
     return on_terminal("-m", "tests.tui.terminal", screen)[0]
 
 
-def on_terminal(*command: str, stop: float | None = None, **environ: str) -> tuple[str, int]:
-    """What a terminal got, and the exit code; `stop` sends SIGTERM after so many seconds."""
+def on_terminal(
+    *command: str, stop: str | None = None, answer: tuple[str, bytes] | None = None, **environ: str
+) -> tuple[str, int]:
+    """What a terminal got, and the exit code.
+
+    `stop` sends SIGTERM once the terminal got a text; `answer` types something then.
+    """
     here, there = os.openpty()
     fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
     kept = {
@@ -49,7 +54,7 @@ def on_terminal(*command: str, stop: float | None = None, **environ: str) -> tup
     written, began = bytearray(), time.monotonic()
     try:
         while time.monotonic() - began < 60:
-            if stop is not None and time.monotonic() - began > stop:
+            if stop is not None and stop.encode() in written:
                 child.send_signal(signal.SIGTERM)
                 stop = None
             ready, _, _ = select.select([here], [], [], 0.2)
@@ -61,6 +66,9 @@ def on_terminal(*command: str, stop: float | None = None, **environ: str) -> tup
                 if not data:
                     break
                 written += data
+                if answer is not None and answer[0].encode() in written:
+                    os.write(here, answer[1])
+                    answer = None
     finally:
         child.kill()
         os.close(here)
@@ -93,6 +101,18 @@ def test_the_taskbar_is_cleared_after_a_bug(screen: str) -> None:
     assert written.rindex("\x1b]9;4;0;0\x1b\\") > written.rindex("\x1b]9;4;2;44\x1b\\")
 
 
+@pytest.mark.parametrize("key", [b" ", b"\x1b[A", b"\x03"])
+def test_the_log_as_text_stays_on_the_normal_screen_until_a_key(key: bytes) -> None:
+    written = on_terminal("-m", "tests.tui.terminal", "plain", answer=("came meanwhile", key))[0]
+    aside = written.index("any key leads back")
+    back = written.index("\x1b[?1049h", aside)
+    assert "\x1b[?1049l" in written[:aside]
+    assert "came meanwhile" in written[aside:back]
+    plain = _SEQUENCE.sub("", written[aside:back])
+    assert plain.count("\n") > 10
+    assert " Alerts " in written[back:]
+
+
 def test_a_bug_shows_where_it_is_and_no_values() -> None:
     written = shown("crash")
     assert "RuntimeError" in written
@@ -101,7 +121,7 @@ def test_a_bug_shows_where_it_is_and_no_values() -> None:
 
 def test_sigterm_clears_the_taskbar_and_says_how_to_come_back(tmp_path: Path) -> None:
     command = ["-m", "aibtui", "demo", "windows", "--speed", "120"]
-    written, code = on_terminal(*command, stop=8, AIBTUI_STATE_DIR=str(tmp_path))
+    written, code = on_terminal(*command, stop="\x1b]9;4;1;", AIBTUI_STATE_DIR=str(tmp_path))
     assert code == 130
     begun = written.rindex("\x1b]9;4;1;")
     assert written.index("\x1b]9;4;0;0\x1b\\", begun)

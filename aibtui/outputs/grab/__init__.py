@@ -19,7 +19,7 @@ from aibtui.core.updates import Update
 from aibtui.outputs.bundle import Bundle
 from aibtui.outputs.explain import explain
 from aibtui.outputs.grab.chosen import ChosenRun, Grabbed, Progress, as_json, choose
-from aibtui.outputs.grab.recorded import collect
+from aibtui.outputs.grab.recorded import collect, copy
 from aibtui.outputs.grab.remote import Remote
 from aibtui.outputs.redaction import without_secrets
 from aibtui.outputs.report import report
@@ -33,7 +33,7 @@ from aibtui.sources.run_list import read_template
 from aibtui.sources.target import Target
 from aibtui.sources.whole import Whole, with_status
 
-__all__ = ["Grabbed", "Progress", "grab"]
+__all__ = ["Grabbed", "Progress", "grab", "grab_file"]
 
 _CODES = {
     "forbidden": ExitCode.NO_ACCESS,
@@ -115,6 +115,29 @@ async def grab(
             bundle.close()
         if arm is not None:
             await arm.close()
+
+
+async def grab_file(
+    log: Path, rules: Iterable[Rule], parent: Path, *, redact: bool = True, now: Callable[[], datetime] = _now
+) -> AsyncGenerator[Progress, None]:
+    """Collect what a log on this machine gives: its bytes as they are now, and the report. Raises as `grab` does."""
+    path = log.resolve()
+    run = ChosenRun(f"{path.parent.name}-{path.stem}" if path.parent.name else path.stem, "", None)
+    bundle = Bundle(parent, run.id)
+    try:
+        bundle.about = {**_about(run), "log": str(path)}
+        bundle.notes.append("A log on this machine was watched: there is no template to ask for anything else.")
+        for progress in copy(bundle, path, LOG, "this machine"):
+            yield progress
+        remedy = "Collect the whole run with: aibtui grab TEMPLATE -g GROUP"
+        bundle.lacks("template.json", "A local log names no image template.", remedy)
+        yield Progress("writing the report")
+        _report(bundle, run, None, tuple(rules), now())
+        yield Progress("packing the zip")
+        archive = bundle.finish(redact=redact)
+        yield Progress("done", grabbed=_grabbed(bundle, archive, 0))
+    finally:
+        bundle.close()
 
 
 def _about(run: ChosenRun) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def collect(bundle: Bundle, recorded: Run) -> Iterator[Progress]:
             name = "customization.recorded.log"
         elif name == LOG:
             bundle.notes.append("The log is the recorded one: Azure has it no more, or did not give it.")
-        yield from _copy(bundle, path, name, origin)
+        yield from copy(bundle, path, name, origin)
 
 
 def history(polls: Iterable[Poll]) -> Iterator[Mapping[str, object]]:
@@ -54,7 +54,8 @@ def history(polls: Iterable[Poll]) -> Iterator[Mapping[str, object]]:
         before = said
 
 
-def _copy(bundle: Bundle, path: Path, name: str, origin: str) -> Iterator[Progress]:
+def copy(bundle: Bundle, path: Path, name: str, origin: str) -> Iterator[Progress]:
+    """Put a file of this machine into the bundle, as it is now. Raises OSError."""
     part = bundle.part(f"{origin}/{path.name}")
     total = path.stat().st_size
     try:

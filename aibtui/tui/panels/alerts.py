@@ -45,6 +45,7 @@ What the rules found, the worst and newest first; those that no longer hold stan
 - `z` snoozes: the alert says no more until it becomes worse; `z` again wakes it.
 """
     PLACE: ClassVar[Place] = "bottom"
+    LIVE: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "cursor_down", "Down", id="alerts.down", tooltip="The next alert", show=False),
         Binding("up,k", "cursor_up", "Up", id="alerts.up", tooltip="The alert before", show=False),

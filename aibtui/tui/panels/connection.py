@@ -9,23 +9,27 @@ from textual.content import Content
 
 from aibtui import wording
 from aibtui.core.updates import Transport, Update
-from aibtui.tui.drawing import fit, part, richest, row
+from aibtui.tui.drawing import fit, part, remote, richest, row
 from aibtui.tui.panels.panel import Panel, ago
 
 _LOOKS: Final = 40
 """Cells kept for the looks, so that the rest of the line stands still while their words change."""
 _SHORTEST_PATH: Final = 24
+_SEEING: Final = ("live", "quiet", "log-done")
 
 
 class Connection(Panel):
     """One line at the bottom."""
 
     PLACE = "bottom"
+    LIVE = True
 
     def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
         build = update.build
         size = part(f"log {wording.size(build.bytes)}", "dim")
         left = part("no more looks; q leaves", "dim") if update.ended else self._looks(update.transport, now)
+        if update.transport.state in _SEEING and update.transport.reason:
+            left = remote(update.transport.reason, "dim")  # a note: where the log comes from, what is not kept
         room = width - 2 - _LOOKS - size.cell_length - 3
         line = richest([(left, row(size, self._kept(room), gap=3)), (left, part(""))], width - 2)
         return part(" ") + fit(line, width - 1)

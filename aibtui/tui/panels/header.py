@@ -40,6 +40,7 @@ class Header(Panel):
     """Two lines that answer "how is it" without a key pressed."""
 
     PLACE = "top"
+    LIVE = True
 
     def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
         width -= 1
@@ -63,6 +64,11 @@ class Header(Panel):
             build.os,
         )
         name = part(self.watched, "strong")
+        full = name
+        if self.frozen is not None:
+            since = f"at {wording.clock(self.frozen, self.zone)}, = goes on"
+            name = row(name, part(" FROZEN ", "pill-warn"))
+            full = row(name, part(since, "warn"))
         facts = remote(", ".join(fact for fact in known if fact), "dim")
         elapsed = run_elapsed(update, now)
         took = part("")
@@ -72,7 +78,8 @@ class Header(Panel):
         time = part(f"{wording.clock(now, self.zone)} {wording.zone_name(now, self.zone)}", "dim")
         return richest(
             [
-                (row(name, facts, gap=3), row(took, ends, time, gap=3)),
+                (row(full, facts, gap=3), row(took, ends, time, gap=3)),
+                (full, row(took, ends, time, gap=3)),
                 (name, row(took, ends, time, gap=3)),
                 (name, row(took, ends, gap=3)),
                 (name, took),

@@ -17,6 +17,7 @@ class Hold(Panel):
     """Two lines while a step sleeps by plan, one while a step runs that will; else it takes no room."""
 
     PLACE = "top"
+    LIVE = True
 
     def watch_update(self, update: Update | None) -> None:
         lines = 0 if update is None or update.ended else 2 if update.hold else 1 if _next(update) else 0
@@ -35,8 +36,10 @@ class Hold(Panel):
             left = f"{wording.duration(now - hold.began_at)} so far"
         pill, short = part(" HOLD ", "pill-warn"), part(f"step {hold.step}", "strong")
         first = [(row(pill, part(said, "strong")), part(left, "warn")), (row(pill, short), part(left, "warn"))]
-        full = _keys(("^s", "grab all"), ("y", "copy the staging group's name"), ("F", "pause the log; it is recorded"))
-        less = _keys(("^s", "grab"), ("y", "copy group"), ("F", "pause"))
+        full = _keys(
+            ("^s", "grab all"), ("O", "staging group in the portal"), ("y", "copy its name"), ("=", "freeze the view")
+        )
+        less = _keys(("^s", "grab"), ("O", "portal"), ("y", "copy group"), ("=", "freeze"))
         return padded([richest(first, width), richest([(full, part("")), (less, part(""))], width)])
 
 

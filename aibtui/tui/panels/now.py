@@ -10,10 +10,12 @@ from textual.content import Content
 
 from aibtui import wording
 from aibtui.core.build import Download, Outcome
+from aibtui.core.thresholds import Limits
 from aibtui.core.updates import TransportState, Update
 from aibtui.safetext import clean
 from aibtui.tui.drawing import fit, gauge, part, remote, row, sparkline, spread, wrapped
 from aibtui.tui.panels.panel import Panel, ago, padded
+from aibtui.tui.panels.replicas import replica_rows, replicas_done, replicas_in_one
 
 _UNSEEN: Final[frozenset[TransportState]] = frozenset({"blind", "waiting", "status-only"})
 _SPARK: Final = 20
@@ -29,6 +31,7 @@ class Now(Panel, can_focus=True):
 What the running step does at this moment, as far as its output tells.
 
 - The bar is the newest transfer or update; below it its rate, and how that went so far.
+- While the service distributes: the copies of the image, region by region.
 - **last output** is how long ago the log last grew; the columns are its lines in each of the last 20 minutes.
 """
     PLACE = "side"
@@ -45,6 +48,9 @@ What the running step does at this moment, as far as its output tells.
         unseen = update.transport.state in _UNSEEN
         top = _cannot_see(update, width) if unseen else _doing(update, width)
         bottom = _pace(update, now, width)
+        if copies := update.around.replicas:
+            top += [part(""), row(part("image replicas", "dim"), part(replicas_done(copies)), gap=2)]
+            top += replica_rows(copies, width, height - len(top) - len(bottom) - 1)
         said = _last_words(update, width, height - len(top) - len(bottom) - 2)
         if said and height - len(top) - len(bottom) - len(said) >= 1:
             top += [part(""), *said]
@@ -61,6 +67,8 @@ What the running step does at this moment, as far as its output tells.
             return fit(remote(f"do: {transport.remedy}"), width)
         age = ago(now, transport.quiet_since) if build.lines else None
         last = part(f"last output {wording.duration(age)} ago", "dim") if age is not None else part("")
+        if copies := update.around.replicas:
+            return spread(row(part("image replicas", "dim"), part(replicas_in_one(copies), "strong")), last, width)
         doing = _doing(update, width)
         return spread(doing[0] if doing else part("waiting for the first line of the log", "dim"), last, width)
 
@@ -106,7 +114,7 @@ def _progress(download: Download, rates: tuple[float, ...], width: int) -> list[
 def _last_words(update: Update, width: int, room: int) -> list[Content]:
     build = update.build
     said = build.output.text.strip() if build.output is not None else ""
-    if not said or room < 1 or (build.step and build.step.activity == said):
+    if not said or room < 1 or build.log_done or (build.step and build.step.activity == said):
         return []
     return [part(text) for text in wrapped(clean(said), width, min(3, room))]
 
@@ -118,12 +126,20 @@ def _pace(update: Update, now: datetime, width: int) -> list[Content]:
         return []
     age = ago(now, update.transport.quiet_since)
     lines = [row(part("last output", "dim"), part(f"{wording.duration(age)} ago" if age is not None else "not seen"))]
+    if update.limits is not None:
+        lines += _usual(update.limits)
     counts = update.tempo.lines
     if counts:
         said = f"{counts[-1]:,} {'line' if counts[-1] == 1 else 'lines'}/min"
         lines.append(row(sparkline(counts, min(_SPARK, width - len(said) - 2)), part(said), gap=2))
     lines.append(part(f"log {wording.count(build.lines, 'line')}, {wording.size(build.bytes)}", "dim"))
     return lines
+
+
+def _usual(limits: Limits) -> list[Content]:
+    """What earlier runs took for this step, and how long it was silent; from when on either is unusual."""
+    known = (("this step", limits.took), ("silence", limits.silent))
+    return [row(part(what, "dim"), part(limit.said(), "dim"), gap=2) for what, limit in known if limit is not None]
 
 
 def _cannot_see(update: Update, width: int) -> list[Content]:

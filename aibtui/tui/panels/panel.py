@@ -32,6 +32,9 @@ class Panel(Titled):
     PLACE: ClassVar[Place]
     """Above the log, beside it, in place of it, or below it; in the order of PANELS."""
 
+    LIVE: ClassVar[bool] = False
+    """It goes on while the view is frozen."""
+
     update: reactive[Update | None] = reactive(None)
     now: reactive[datetime | None] = reactive(None)
     failure: reactive[SafeText | None] = reactive(None)
@@ -39,6 +42,9 @@ class Panel(Titled):
 
     recorded: reactive[SafeText | None] = reactive(None)
     """Where the log is kept; None where it is not."""
+
+    frozen: reactive[datetime | None] = reactive(None)
+    """Since when the view is frozen."""
 
     def __init__(self, *, title: SafeText, zone: tzinfo | None = None) -> None:
         super().__init__(id=type(self).__name__.lower())

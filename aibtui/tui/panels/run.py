@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import ClassVar
@@ -14,14 +12,14 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from aibtui import wording
+from aibtui.core.polls import Replica, Surroundings
+from aibtui.core.portal import az_command, portal_page
 from aibtui.core.updates import Update
 from aibtui.safetext import clean
 from aibtui.tui.drawing import part, wrapped
-from aibtui.tui.panels.panel import Panel, padded, run_elapsed
+from aibtui.tui.panels.panel import Panel, ago, padded, run_elapsed
 
-_LABEL = 18
-_RESOURCE_ID = re.compile(r"(?:/[A-Za-z0-9._()-]+)+")
-_PORTALS = {"usgov": "portal.azure.us", "usdod": "portal.azure.us", "china": "portal.azure.cn"}
+_LABEL = 22
 Fact = tuple[str, str | None]
 
 
@@ -31,8 +29,11 @@ class Run(Panel, can_focus=True, inherit_bindings=False):
     HELP = """\
 ## Run
 
-What is known of this run: what is built, from what, where, and what the service says in its own words.
-Select with the mouse and press `Ctrl+C` to copy.
+What is known of this run in full: what is built, from what, where, what the service says, what stands in
+the staging group, and as whom it is asked.
+
+- `o` opens the template in the portal, `O` the staging group, `y` copies the group's name.
+- Select with the mouse and press `Ctrl+C` to copy.
 """
     PLACE = "view"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,6 +41,15 @@ Select with the mouse and press `Ctrl+C` to copy.
         Binding("up,k", "scroll_by(-1)", "Up", id="run.up", tooltip="One line up", show=False),
         Binding("pagedown,space", "page(1)", "Page down", id="run.page-down", tooltip="One page down", show=False),
         Binding("pageup,b", "page(-1)", "Page up", id="run.page-up", tooltip="One page up", show=False),
+        Binding("o", "screen.portal", "Portal", id="run.portal", tooltip="Open the template in the portal"),
+        Binding(
+            "O",
+            "screen.portal(True)",
+            "Staging group",
+            id="run.portal-staging",
+            tooltip="Open the staging group in the portal",
+        ),
+        Binding("y", "screen.copy_staging", "Copy its name", id="run.staging", tooltip="Copy the staging group's name"),
         Binding("home,g", "scroll_by(-1000)", "Top", id="run.top", tooltip="To the first line", show=False),
         Binding("end,G", "scroll_by(1000)", "End", id="run.end", tooltip="To the last line", show=False),
     ]
@@ -70,7 +80,12 @@ Select with the mouse and press `Ctrl+C` to copy.
     def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
         lines = self._lines(update, now, width)
         top = max(0, min(self.top, len(lines) - height))
-        return padded(lines[top : top + height])
+        shown = lines[top : top + height]
+        if top > 0:
+            shown[0] = part(f"  ↑ {top + 1} more lines", "dim")
+        if top + height < len(lines):
+            shown[-1] = part(f"  ↓ {len(lines) - top - height + 1} more lines", "dim")
+        return padded(shown)
 
     def _lines(self, update: Update, now: datetime, width: int) -> list[Content]:
         lines: list[Content] = []
@@ -81,7 +96,7 @@ Select with the mouse and press `Ctrl+C` to copy.
             lines += [part(""), part(heading, "name")] if lines else [part(heading, "name")]
             for label, said in known:
                 for place, text in enumerate(wrapped(said, width - _LABEL - 5, 4)):
-                    lines.append(part(f"  {label if place == 0 else '':<{_LABEL}} ", "dim") + part(text))
+                    lines.append(part(f"  {label[:_LABEL] if place == 0 else '':<{_LABEL}} ", "dim") + part(text))
         return lines
 
 
@@ -118,6 +133,7 @@ def _facts(panel: Panel, update: Update, now: datetime) -> Iterator[tuple[str, l
             ("plug-ins", ", ".join(f"{name} {version}" for name, version in facts.plugins)),
         ],
     )
+    yield "Time-out", [*wording.timeout_facts(update, now, panel.zone).items()]
     if status is not None:
         yield (
             "What the service says",
@@ -131,10 +147,12 @@ def _facts(panel: Panel, update: Update, now: datetime) -> Iterator[tuple[str, l
         )
     if build.message:
         yield "What Packer says", [("error", build.message)]
+    yield from _around(update.around, panel.zone, now)
     yield (
-        "The log",
+        "How it is seen",
         [
-            ("read", f"{wording.count(build.lines, 'line')}, {wording.size(build.bytes)}" if build.lines else None),
+            ("signed in", update.around.sign_in),
+            ("log", f"{wording.count(build.lines, 'line')}, {wording.size(build.bytes)}" if build.lines else None),
             ("format", build.format),
             ("recorded in", panel.recorded),
             ("status", wording.transport_sentence(update.transport)),
@@ -142,14 +160,32 @@ def _facts(panel: Panel, update: Update, now: datetime) -> Iterator[tuple[str, l
         ],
     )
 
-    if template is not None and _RESOURCE_ID.fullmatch(template.id):
+    page = portal_page(template.id, template.location) if template is not None else None
+    if template is not None and page is not None:
         yield (
             "Elsewhere",
             [
-                ("portal", f"https://{_portal(template.location)}/#resource{template.id}"),
-                ("Azure CLI", shlex.join(["az", "image", "builder", "show", "--ids", template.id])),
+                ("portal", page),
+                ("staging group", portal_page(template.staging_group, template.location)),
+                ("Azure CLI", az_command(template.id)),
             ],
         )
+
+
+def _around(around: Surroundings, zone: tzinfo | None, now: datetime) -> Iterator[tuple[str, list[Fact]]]:
+    """What stands in the staging group, by type, and the image's copies."""
+    if around.resources is not None and around.listed_at is not None:
+        age = ago(now, around.listed_at)
+        asked = f"{wording.duration(age)} ago, at {wording.clock(around.listed_at, zone)}" if age is not None else None
+        stands: list[Fact] = [(clean(each.type.rpartition("/")[2]), each.name) for each in around.resources]
+        yield "In the staging group", [*(stands or [("resources", "none")]), ("asked", asked)]
+    if around.replicas:
+        yield "Image replicas", [(clean(each.region), _replica(each)) for each in around.replicas]
+
+
+def _replica(replica: Replica) -> str:
+    share = f"{replica.percent} %" if replica.percent is not None else None
+    return "  ".join(filter(None, (replica.version, replica.state, share, replica.details)))
 
 
 def _time(at: datetime | None, zone: tzinfo | None) -> str | None:
@@ -157,8 +193,3 @@ def _time(at: datetime | None, zone: tzinfo | None) -> str | None:
         return None
     local = at.astimezone(zone)
     return f"{local:%Y-%m-%d} {wording.clock(at, zone)} {wording.zone_name(at, zone)}"
-
-
-def _portal(location: str | None) -> str:
-    found = (host for prefix, host in _PORTALS.items() if (location or "").lower().startswith(prefix))
-    return next(found, "portal.azure.com")

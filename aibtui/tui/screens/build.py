@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import ClassVar, Final
 
 from textual import events
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
@@ -16,14 +17,17 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer
 
 from aibtui import wording
+from aibtui.core.portal import portal_page
 from aibtui.core.updates import Alert, Update
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.log_view import LogView
+from aibtui.tui.normal_screen import any_key, write_lines
 from aibtui.tui.panels import PANELS
 from aibtui.tui.panels.alerts import Alerts, Snoozed, identity, in_order, is_snoozed
 from aibtui.tui.panels.panel import Place, ShowLine
 from aibtui.tui.panels.views import PLACES, Views
 from aibtui.tui.screen import WatchScreen
+from aibtui.tui.screens.compare import Compare
 from aibtui.tui.screens.explain import Explain
 from aibtui.tui.watched import Watched
 
@@ -33,10 +37,11 @@ _PANES: Final = frozenset(pane for _, pane, _ in PLACES)
 
 
 class BuildScreen(WatchScreen[None]):
-    """Draws one build. What it owns is which view is shown, and which alerts are snoozed.
+    """Draws one build. What it owns is which view is shown, which alerts are snoozed, and whether the view is frozen.
 
     `chat` puts an Update into a message for a chat; without it nothing can be copied so. `noise` is how much of the
-    log is shown at first.
+    log is shown at first; with `mask` likely secrets in what is copied of it are masked. `browse` opens an address in
+    a browser, and returns False where there is none.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,17 +62,43 @@ class BuildScreen(WatchScreen[None]):
         Binding("r", "cause", "Cause", id="log.cause", tooltip="Show the line that made the build fail"),
         Binding("x", "explain", "Why", id="alerts.explain-worst", tooltip="Explain the worst alert in full"),
         Binding("F", "follow", "Follow", id="log.follow", tooltip="Follow the end of the log", show=False),
-        Binding("plus,equals_sign", "noise(1)", "More", id="log.more", tooltip="Show more of the log", show=False),
+        Binding("plus", "noise(1)", "More", id="log.more", tooltip="Show more of the log", show=False),
+        Binding(
+            "d",
+            "compare",
+            "Compare",
+            id="run.compare",
+            tooltip="Compare with the last good run, step by step",
+            show=False,
+        ),
         Binding("ctrl+s", "grab", "Grab", id="run.grab", tooltip="Collect all that is known of the run", show=False),
-        Binding("y", "copy_staging", "Group", id="run.staging", tooltip="Copy the staging group's name", show=False),
+        Binding(
+            "y", "screen.copy_staging", "Group", id="run.staging", tooltip="Copy the staging group's name", show=False
+        ),
+        Binding("equals_sign", "freeze", "Freeze", id="view.freeze", tooltip="Freeze the view, or go on", show=False),
+        Binding("ctrl+l", "stream", "Plain", id="log.stream", tooltip="Show the log as plain text", show=False),
+        Binding("o", "screen.portal", "Portal", id="run.portal", tooltip="Open the template in the portal", show=False),
+        Binding(
+            "O",
+            "screen.portal(True)",
+            "Group in the portal",
+            id="run.portal-staging",
+            tooltip="Open the staging group in the portal",
+            show=False,
+        ),
         Binding("minus", "noise(-1)", "Less", id="log.less", tooltip="Show less of the log", show=False),
     ]
 
-    update: reactive[Update | None] = reactive(None)
-    now: reactive[datetime | None] = reactive(None)
-    recorded: reactive[SafeText | None] = reactive(None)
-    failure: reactive[SafeText | None] = reactive(None)
-    snoozed: reactive[Snoozed] = reactive(frozenset())
+    update: reactive[Update | None] = reactive(None, repaint=False)
+    now: reactive[datetime | None] = reactive(None, repaint=False)
+    recorded: reactive[SafeText | None] = reactive(None, repaint=False)
+    failure: reactive[SafeText | None] = reactive(None, repaint=False)
+    drawn: reactive[Update | None] = reactive(None, repaint=False)
+    """What is drawn: the newest Update, or that of the moment when the view was frozen."""
+    drawn_at: reactive[datetime | None] = reactive(None, repaint=False)
+    frozen: reactive[datetime | None] = reactive(None, repaint=False)
+    """Since when the view is frozen."""
+    snoozed: reactive[Snoozed] = reactive(frozenset(), repaint=False)
     shown: reactive[str] = reactive("log")
     several: reactive[bool] = reactive(False)
 
@@ -78,6 +109,8 @@ class BuildScreen(WatchScreen[None]):
         zone: tzinfo | None = None,
         chat: Callable[[Update], str] | None = None,
         noise: int | None = None,
+        mask: bool = True,
+        browse: Callable[[str], Awaitable[bool]] | None = None,
         name: str | None = None,
         id: str | None = None,
     ) -> None:
@@ -86,6 +119,9 @@ class BuildScreen(WatchScreen[None]):
         self._zone = zone
         self._chat = chat
         self._noise = noise
+        self._mask = mask
+        self._browse = browse
+        self._came = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         yield from self._panels("top")
@@ -94,8 +130,9 @@ class BuildScreen(WatchScreen[None]):
             with Horizontal(id="body"):
                 with Vertical(id="side"):
                     yield from self._panels("side")
-                log = LogView(self.watched.log, zone=self._zone, id="log")
-                yield log.data_bind(BuildScreen.update, BuildScreen.now, BuildScreen.recorded)
+                log = LogView(self.watched.log, zone=self._zone, mask=self._mask, id="log")
+                log.data_bind(BuildScreen.recorded, BuildScreen.frozen)
+                yield log.data_bind(update=BuildScreen.drawn, now=BuildScreen.drawn_at)
             yield from self._panels("view")
         yield from self._panels("bottom")
         yield Footer(compact=True)
@@ -104,10 +141,13 @@ class BuildScreen(WatchScreen[None]):
         for panel in PANELS:
             if place != panel.PLACE:
                 continue
-            widget = panel(title=self.watched.name, zone=self._zone).data_bind(
-                BuildScreen.update, BuildScreen.now, BuildScreen.recorded, BuildScreen.failure
-            )
-            yield widget.data_bind(BuildScreen.snoozed) if isinstance(widget, Alerts) else widget
+            widget = panel(title=self.watched.name, zone=self._zone)
+            widget.data_bind(BuildScreen.recorded, BuildScreen.failure)
+            if panel.LIVE:
+                widget.data_bind(BuildScreen.update, BuildScreen.now)
+            else:
+                widget.data_bind(update=BuildScreen.drawn, now=BuildScreen.drawn_at)
+            yield widget.data_bind(BuildScreen.snoozed if isinstance(widget, Alerts) else BuildScreen.frozen)
 
     def on_mount(self) -> None:
         log = self.query_one(LogView)
@@ -122,8 +162,19 @@ class BuildScreen(WatchScreen[None]):
             self.shown = pane
 
     def watch_update(self, before: Update | None, update: Update | None) -> None:
+        if self.frozen is None:
+            self.drawn = update
+            self._came.set()
         if self._actions(before) != self._actions(update):
             self.refresh_bindings()
+
+    def watch_now(self, now: datetime | None) -> None:
+        if self.frozen is None:
+            self.drawn_at = now
+
+    def watch_frozen(self, frozen: datetime | None) -> None:
+        if frozen is None:
+            self.drawn, self.drawn_at = self.update, self.now
 
     def _actions(self, update: Update | None) -> tuple[bool, bool]:
         return (update is not None and update.root_cause is not None, update is not None and bool(update.alerts))
@@ -211,6 +262,13 @@ class BuildScreen(WatchScreen[None]):
         log = self.query_one(LogView)
         log.follow = not log.follow
 
+    def action_compare(self) -> None:
+        earlier, update = self.watched.last_good(), self.update
+        if earlier is None or update is None:
+            self.notify("No good run of this kind is known here to compare with.", markup=False)
+            return
+        self.app.push_screen(Compare(earlier, self))
+
     def action_grab(self) -> None:
         if self.watched.grab is None:
             self.notify("There is no template to collect from.", markup=False)
@@ -230,3 +288,49 @@ class BuildScreen(WatchScreen[None]):
 
     def action_noise(self, direction: int) -> None:
         self.query_one(LogView).action_noise(direction)
+
+    def action_freeze(self) -> None:
+        self.frozen = None if self.frozen is not None else self.now
+
+    def action_portal(self, staging: bool = False) -> None:
+        status = self.update.build.status if self.update is not None else None
+        template = status.template if status is not None else None
+        what = "staging group" if staging else "template"
+        if template is None or (staging and not template.staging_group):
+            self.notify(f"The {what} is not known yet.", markup=False)
+        elif not self.watched.in_azure:
+            self.notify(f"The {what} is made up; the portal has no page of it.", markup=False)
+        elif page := portal_page(template.staging_group if staging else template.id, template.location):
+            self.run_worker(self._open(page), group="portal", exit_on_error=False)
+        else:
+            self.notify(f"The {what} has no id that an address could be made of.", markup=False)
+
+    async def _open(self, page: str) -> None:
+        opened = self._browse is not None and await self._browse(page)
+        self.app.copy_to_clipboard(page)
+        said = "Opened in the browser, and copied" if opened else "No browser can be opened here; copied"
+        self.notify(clean(f"{said}: {page}", None), markup=False, timeout=10)
+
+    def action_stream(self) -> None:
+        self.run_worker(self._stream(), group="stream", exclusive=True, exit_on_error=False)
+
+    async def _stream(self) -> None:
+        """The log on the terminal's own screen, where it can be selected, until a key is pressed."""
+        rows = self.query_one(LogView).plain()
+        try:
+            # Nothing may be drawn meanwhile: Textual's writer has stopped, and what is queued for it would block.
+            with self.app.batch_update(), self.app.suspend():
+                write_lines([clean(f"{self.watched.name}: the log as text; any key leads back")])
+                key = asyncio.create_task(any_key())
+                try:
+                    while not key.done():
+                        self._came.clear()
+                        write_lines(rows.new(self.drawn_at))
+                        came = asyncio.create_task(self._came.wait())
+                        await asyncio.wait({key, came}, return_when=asyncio.FIRST_COMPLETED)
+                        came.cancel()
+                finally:
+                    key.cancel()
+        except SuspendNotSupported:
+            self.notify("This terminal cannot be lent out.", severity="warning", markup=False)
+        self.app.refresh(layout=True)

@@ -101,8 +101,8 @@ A build that failed or has an alert shows the cause below. `Enter` opens a build
 class RunsScreen(WatchScreen[None]):
     """The table of all builds."""
 
-    builds: reactive[tuple[Seen, ...]] = reactive(())
-    now: reactive[datetime | None] = reactive(None)
+    builds: reactive[tuple[Seen, ...]] = reactive((), repaint=False)
+    now: reactive[datetime | None] = reactive(None, repaint=False)
 
     def __init__(self, *, zone: tzinfo | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
