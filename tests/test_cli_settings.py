@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aibtui.cli import main
-from aibtui.config import ROWS
+from aibtui.config.rows import ROWS
 
 
 @pytest.fixture

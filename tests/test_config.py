@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from aibtui.config import (
-    ROWS,
     Config,
     ConfigError,
     Setting,
@@ -17,6 +16,7 @@ from aibtui.config import (
     variable,
     written_out,
 )
+from aibtui.config.rows import ROWS
 
 
 def written(folder: Path, text: str) -> dict[str, str]:

@@ -28,7 +28,8 @@ def show(assignments: tuple[str, ...], output: str) -> None:
     aibtui config show
     AIBTUI_NOISE=2 aibtui config show --output json
     """
-    from aibtui.config import ROWS, Setting
+    from aibtui.config import Setting
+    from aibtui.config.rows import ROWS
     from aibtui.safetext import clean
     from aibtui.sources.az_defaults import resolve
 

@@ -15,8 +15,8 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from aibtui.config import AUTH as CONFIGURED
-from aibtui.config import CLOUD_NAMES
+from aibtui.config.rows import AUTH as CONFIGURED
+from aibtui.config.rows import CLOUD_NAMES
 from aibtui.sources import CannotWatch
 from aibtui.sources.arm import Access, Arm
 from aibtui.sources.azure import AzureSource
