@@ -209,9 +209,7 @@ FRONT_ENDS: dict[str, Draw] = {
     "jsonl": _watched(lambda stream, build, folder: JsonLines(stream, build.name)),
     "azdo": _annotated(lambda folder: AzurePipelines({}, folder)),
     "github": _annotated(_github),
-    "several, plain": _watched(
-        lambda stream, build, folder: _plain(_marked(build, stream), build, folder)
-    ),
+    "several, plain": _watched(lambda stream, build, folder: _plain(_marked(build, stream), build, folder)),
     "several, jsonl": _watched(
         lambda stream, build, folder: JsonLines(_marked(build, stream, named_object), build.name)
     ),

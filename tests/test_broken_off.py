@@ -17,13 +17,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from aibtui.cli import main
 from aibtui.core.polls import Status, Template
 from aibtui.emulator import Emulator, ScenarioClock, load_scenario
 from aibtui.history import earlier_runs
 from aibtui.recording import Recordings
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
+PROGRAM = (sys.executable, "-m", "aibtui")
 FULL = 60_000  # bytes that a file may have on the full disk
 
 
@@ -57,7 +60,16 @@ def environment(state: Path) -> dict[str, str]:
 
 def command(server: Emulator, *words: str) -> list[str]:
     where = ["--arm-endpoint", server.endpoint]
-    return [sys.executable, "-m", "aibtui", "watch", server.template_id, *where, "--poll", "0.1", *words]
+    return ["watch", server.template_id, *where, "--poll", "0.1", *words]
+
+
+def begun_again(server: Emulator, state: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The same command in this process, which has loaded everything by now; its exit code."""
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "AIBTUI_"))]:
+        monkeypatch.delenv(name)
+    for name in ("AIBTUI_STATE_DIR", "AZURE_CONFIG_DIR"):
+        monkeypatch.setenv(name, environment(state)[name])
+    return CliRunner().invoke(main, command(server, "--output", "jsonl")).exit_code
 
 
 def recorded(state: Path) -> int:
@@ -72,17 +84,19 @@ def wait_for(state: Path, more_than: int, process: subprocess.Popen[str]) -> Non
         time.sleep(0.01)
 
 
-def test_a_watch_that_is_killed_anywhere_and_begun_again_has_every_byte(tmp_path: Path) -> None:
+def test_a_watch_that_is_killed_anywhere_and_begun_again_has_every_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with served(speed=400) as server:
-        words = command(server, "--output", "jsonl")
-        for more in (0, 2_000, 60_000):
+        words = [*PROGRAM, *command(server, "--output", "jsonl")]
+        for more in (0, 60_000):
             with subprocess.Popen(words, env=environment(tmp_path), stdout=subprocess.DEVNULL, text=True) as process:
                 wait_for(tmp_path, recorded(tmp_path) + more, process)
                 process.send_signal(signal.SIGKILL)
-        done = subprocess.run(words, env=environment(tmp_path), capture_output=True, text=True, timeout=120)
+        code = begun_again(server, tmp_path, monkeypatch)
         log = server.log_bytes()
     (folder,) = (tmp_path / "runs").iterdir()
-    assert done.returncode == 1
+    assert code == 1
     assert (folder / "customization.log").read_bytes() == log
     report = json.loads((folder / "report.json").read_bytes())
     assert (report["outcome"], report["bytes"]) == ("failed", len(log))
@@ -103,24 +117,24 @@ def later(template_id: str) -> Status:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit for the size of files is a matter of POSIX")
-def test_a_full_disk_costs_one_warning_and_nothing_else(tmp_path: Path) -> None:
+def test_a_full_disk_costs_one_warning_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fill() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write then fails, as it does on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (FULL, FULL))
 
     with served(speed=2000) as server:
-        words = command(server, "--output", "plain")
+        words = [*PROGRAM, *command(server, "--output", "plain")]
         done = subprocess.run(
             words, env=environment(tmp_path), capture_output=True, text=True, timeout=120, preexec_fn=fill
         )
         log = server.log_bytes()
         (folder,) = (tmp_path / "runs").iterdir()
         kept = (folder / "customization.log").read_bytes()
-        again = subprocess.run(command(server), env=environment(tmp_path), capture_output=True, text=True, timeout=120)
+        again = begun_again(server, tmp_path, monkeypatch)
     assert done.returncode == 1
     assert "Failed" in done.stdout.splitlines()[-1] or "What to do" in done.stdout
     assert done.stdout.count("cannot be written") + done.stderr.count("cannot be written") == 1
     assert "Traceback" not in done.stderr
     assert (len(kept) <= FULL, log.startswith(kept)) == (True, True)
-    assert again.returncode == 1
+    assert again == 1
     assert (folder / "customization.log").read_bytes() == log

@@ -25,7 +25,7 @@ from aibtui.sources.run_list import list_runs
 from aibtui.sources.target import Target
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+HALF = timedelta(minutes=17)  # of the build
 STEP = timedelta(minutes=2)
 
 
@@ -40,7 +40,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @asynccontextmanager
 async def emulator(*earlier: str, start: datetime = START) -> AsyncIterator[Emulator]:
     older = [load_scenario(name) for name in earlier]
-    async with Emulator(load_scenario("windows"), ScenarioClock(None, start), earlier_runs=older) as server:
+    async with Emulator(load_scenario("linux"), ScenarioClock(None, start), earlier_runs=older) as server:
         yield server
 
 
@@ -88,7 +88,7 @@ def logs_asked(server: Emulator) -> list[str]:
 
 
 async def test_a_watch_forecasts_by_older_run_folders_once_they_have_arrived(state: Path) -> None:
-    async with emulator("windows", "sysprep-loop", "windows") as server:
+    async with emulator("linux", "apt-locked", "linux") as server:
         updates, earlier = await watched(server, state, forecast_by(1))
         asked = [path for path in logs_asked(server) if not path.endswith(server.log_name or "")]
     assert updates[0].forecast is None
@@ -101,11 +101,11 @@ async def test_a_watch_forecasts_by_older_run_folders_once_they_have_arrived(sta
 
 
 async def test_what_was_learned_once_is_there_at_the_next_watchs_first_look(state: Path) -> None:
-    async with emulator("windows", "windows") as server:
+    async with emulator("linux", "linux") as server:
         await watched(server, state, forecast_by(2))
         before = len(logs_asked(server))
     kept = [report["outcome"] for report in LogCache(state).reports()]
-    async with emulator("windows", "windows", start=START + timedelta(minutes=1)) as server:
+    async with emulator("linux", "linux", start=START + timedelta(minutes=1)) as server:
         updates, _ = await watched(server, state, forecast_by(1))
         older = {str(path.name)[:8] for path in (state / "cache").iterdir()}
         again = [path for path in logs_asked(server) if path.split("/")[-2][:8] in older]
@@ -117,10 +117,10 @@ async def test_what_was_learned_once_is_there_at_the_next_watchs_first_look(stat
 
 
 async def test_a_refusal_ends_no_watch_and_says_nothing(state: Path) -> None:
-    async with emulator("windows", "windows") as server:
+    async with emulator("linux", "linux") as server:
         for folder in await older_folders(server):
             server.fail_next("status", matching=folder, times=99, code=403, error="AuthorizationPermissionMismatch")
-        updates, earlier = await watched(server, state, after(HOUR / 2))
+        updates, earlier = await watched(server, state, after(HALF))
     assert updates[-1].transport.state in ("live", "quiet")
     assert {path.split("/")[-2] for path in logs_asked(server)} > {(server.log_name or "").split("/")[0]}
     assert earlier.last_good() is None
@@ -139,7 +139,7 @@ async def test_a_run_is_no_part_of_its_own_history(state: Path) -> None:
 
 async def test_a_watch_that_was_broken_off_is_learned_from_when_the_next_one_begins(state: Path) -> None:
     async with emulator() as server:
-        await watched(server, state, after(HOUR))
+        await watched(server, state, after(HALF))
     (info,) = Recordings(state).list()
     assert not (info.path / "report.json").exists()
     async with emulator(start=START + timedelta(days=1)) as server:

@@ -22,7 +22,7 @@ from aibtui.safetext import (
     safe_name,
 )
 
-BUDGET = 1.0  # seconds for 200 kB; a quadratic pattern needs minutes
+BUDGET = 1.0  # CPU seconds for 200 kB; a quadratic pattern needs minutes
 
 # Any text, and text that is mostly what an attacker would write.
 HOSTILE = st.text(
@@ -102,9 +102,9 @@ def test_lines_end_at_newlines_only(text: str, lines: list[str]) -> None:
 )
 def test_cleaning_hostile_text_takes_linear_time(part: str) -> None:
     text = part * (200_000 // len(part))
-    began = time.perf_counter()
+    began = time.process_time()
     clean(text, None)
-    assert time.perf_counter() - began < BUDGET
+    assert time.process_time() - began < BUDGET
 
 
 @given(HOSTILE)
@@ -242,6 +242,6 @@ def test_hiding_twice_hides_nothing_more(text: str) -> None:
 )
 def test_hiding_in_hostile_text_takes_linear_time(part: str) -> None:
     text = part * (200_000 // len(part))
-    began = time.perf_counter()
+    began = time.process_time()
     mask_secrets(text)
-    assert time.perf_counter() - began < BUDGET
+    assert time.process_time() - began < BUDGET

@@ -9,7 +9,7 @@ from tests.bench.soak import Size, compared, soak
 
 
 async def test_a_build_through_a_bad_network_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    found = await soak(Size(timedelta(minutes=8), 600_000), tmp_path, seed=3)
+    found = await soak(Size(timedelta(minutes=5), 300_000), tmp_path, seed=3)
     assert found.outcome == "succeeded"
     assert (found.lost, found.repeated) == (0, 0)
     assert found.failed > 5

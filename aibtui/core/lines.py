@@ -236,7 +236,9 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
     counted, line = 0, block.first_line
     if since is not None and first[1] - since >= at_least:
         counted, line = first[0], line + data.count(b"\n", 0, first[0])
-        yield Gap(first[0], line, since, first[1], silent=first[0] == 0)
+        before = block.before
+        stamped = next_stamp(before, before.rfind(b"\n", 0, -1) + 1) is not None
+        yield Gap(first[0], line, since, first[1], silent=first[0] == 0 and stamped)
     last_at = max(data.rfind(b"PACKER 2"), data.rfind(b"PACKER ERR 2"))
     last = next_stamp(data, data.rfind(b"\n", 0, last_at) + 1)
     parts = [(first, last)] if last else []

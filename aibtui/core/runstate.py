@@ -111,11 +111,12 @@ def _ended(steps: tuple[Step, ...], status: Status, at: datetime) -> tuple[Step,
 def _named(steps: tuple[Step, ...], status: Status) -> tuple[Step, ...]:
     """Steps with the template's names, where the template fits the plan: one customizer for each step but AIB's two."""
     customizers = status.template.customizers if status.template else ()
-    if len(customizers) != len(steps) - 2:
+    own = sum(not step.hidden for step in steps)
+    if not len(customizers) == own == len(steps) - 2:
         return steps
-    named = []
+    named, of = [], iter(customizers)
     for step in steps:
-        name = None if step.hidden else _customizer_name(customizers[step.index - 2])
+        name = None if step.hidden else _customizer_name(next(of))
         named.append(replace(step, name=name) if name and name != step.name else step)
     return tuple(named)
 

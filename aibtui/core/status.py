@@ -14,6 +14,14 @@ from aibtui.core.polls import Customizer, Distribution, Status, Template
 DEFAULT_BUILD_TIMEOUT = timedelta(minutes=240)
 
 _FRACTION = re.compile(r"(\.\d{6})\d+")
+_STATES = {  # Azure's enums are to be read without regard to case; a state that is new is taken as it comes
+    state.lower(): state
+    for state in (
+        *("Running", "Canceling", "Succeeded", "PartiallySucceeded", "Failed", "Canceled"),
+        *("Queued", "Building", "Customizing", "Optimizing", "Validating", "Distributing"),
+        *("Creating", "Updating", "Deleting"),
+    )
+}
 _NO_OBJECT: Mapping[str, object] = {}
 
 
@@ -26,7 +34,7 @@ def status_from_template(json: Mapping[str, object]) -> Status:
     run = status_from_run(_object(properties, "lastRunStatus"))
     error = _object(properties, "provisioningError")
     words = [_text(error, "provisioningErrorCode"), _text(error, "message")]
-    state = _text(properties, "provisioningState")
+    state = _state(properties, "provisioningState")
     return Status(
         run_state=run.run_state,
         sub_state=run.sub_state,
@@ -43,8 +51,8 @@ def status_from_template(json: Mapping[str, object]) -> Status:
 def status_from_run(json: Mapping[str, object]) -> Status:
     """Read a bare `lastRunStatus`; empty where the template never ran."""
     return Status(
-        run_state=_text(json, "runState"),
-        sub_state=_text(json, "runSubState"),
+        run_state=_state(json, "runState"),
+        sub_state=_state(json, "runSubState"),
         started_at=time_of(json.get("startTime")),
         ended_at=time_of(json.get("endTime")),
         message=_text(json, "message"),
@@ -65,7 +73,7 @@ def _template(json: Mapping[str, object], properties: Mapping[str, object]) -> T
         build_timeout=_timeout(properties.get("buildTimeoutInMinutes")),
         customizers=tuple(_customizer(entry) for entry in _objects(properties, "customize")),
         validates=bool(_objects(validate, "inVMValidations")) or validate.get("sourceValidationOnly") is True,
-        optimizes="Enabled" in (_text(_object(optimize, part), "state") for part in ("vmBoot", "workload")),
+        optimizes="enabled" in ((_text(_object(optimize, part), "state") or "").lower() for part in ("vmBoot", "workload")),
         distributes=tuple(
             _text(entry, "runOutputName") or _text(entry, "type") or "" for entry in _objects(properties, "distribute")
         ),
@@ -124,6 +132,11 @@ def time_of(value: object) -> datetime | None:
 def _text(json: Mapping[str, object], key: str) -> str | None:
     value = json.get(key)
     return value if isinstance(value, str) and value else None
+
+
+def _state(json: Mapping[str, object], key: str) -> str | None:
+    value = _text(json, key)
+    return _STATES.get(value.lower(), value) if value else None
 
 
 def _object(json: Mapping[str, object], key: str) -> Mapping[str, object]:

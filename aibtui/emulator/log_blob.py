@@ -94,7 +94,7 @@ class LogBlob:
         else:
             modified = max(created, self._flush_after(run.written_at(flushed) or 0.0))
             version = f"{which}:{len(data)}"
-        digest = hashlib.sha256(f"{run.folder}:{run.started_at}:{version}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{run.folder}:{version}".encode()).hexdigest()
         return BlobState(
             name=run.log_name,
             data=data,

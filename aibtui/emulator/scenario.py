@@ -18,6 +18,7 @@ Lists = Mapping[str, tuple[Any, ...]]
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_LAST = ("end", "canceling", "earlier")
 _SPREAD = 0.08  # of how long parts of earlier runs take, as the deviation of the logarithm
 
 
@@ -191,8 +192,8 @@ class Scenario:
     `template`, `group`, `location`, `tags` and `properties` are the file's `[template]`, `steps` its `[[steps]]`,
     `access` its `[access]`, `validators` what its `[validation]` prints, the rest its `[run]`: `packer_starts` (None:
     no log is ever written, and the run ends after `ends_after`), `deploy` (`vault`, `vm`, `error`), `connect` (`takes`,
-    `gives_up`), `deprovision`, `stages`, `end`, `earlier` (how many runs went before it). `ago` is the place of an earlier
-    run: 1 went right before.
+    `gives_up`), `deprovision`, `stages`, `end`, `earlier` (how many runs went before it). `ago` is the place of an
+    earlier run: 1 went right before.
     """
 
     name: str
@@ -333,7 +334,7 @@ def _scenario(name: str, data: dict[str, Any]) -> Scenario:
     _only("a scenario", data, *known)
     template, run = data["template"], data["run"]
     _only("[template]", template, "os", "name", "group", "location", "tags", "properties")
-    _only("[run]", run, "packer_starts", "ends_after", "deploy", "connect", "deprovision", "stages", "end", "canceling", "earlier")
+    _only("[run]", run, "packer_starts", "ends_after", "deploy", "connect", "deprovision", "stages", *_LAST)
     deploy, connect, end = run.get("deploy", {}), run.get("connect", {}), run.get("end", {})
     _only("deploy", deploy, "vault", "vm", "error")
     _only("connect", connect, "takes", "gives_up")

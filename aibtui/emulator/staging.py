@@ -1,4 +1,4 @@
-"""What stands in the staging group: by the log Packer deploys the build VM and deletes it, the service does the rest."""
+"""What stands in the staging group: by its log Packer makes and deletes the build VM, the service does the rest."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ class Teller:
     """Makes records at the time it has come to, `at` seconds since the run's start.
 
     `running` is the provisioner at work, empty outside of steps; `failed` is Packer's message once a step or the
-    builder has failed. `pace` is how many times as long things take as they say. `random` is seeded by the scenario alone: every generation tells the same story.
+    builder has failed. `pace` is how many times as long things take as they say. `random` is seeded by the scenario
+    alone: every generation tells the same story.
     """
 
     def __init__(self, scenario: Scenario, dialect: Dialect, started_at: datetime) -> None:

@@ -43,6 +43,7 @@ _MORE: Final = {
     "○": "o",
     "≠": "*",
     "◆": "*",
+    "±": "~",
 }
 _TWINS: Final = _MORE | ASCII_TWINS
 

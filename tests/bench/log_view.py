@@ -1,180 +1,213 @@
-"""How the log view answers while a log grows: `python -m tests.bench.log_view [--lines N] [--rate N] [--keys N]`.
+"""How the log view answers: `python -m tests.bench.log_view [--quick] [--size 100M] [--lnav lnav] [--toolong tl]`.
 
-A thousand lines a second are appended to a log of a million; an Update comes twice a second, which is oftener than any
-source looks, and keys are pressed meanwhile. Told are the times from a key to the page with its effect being drawn
-(median and 95th percentile, and against the same keys on a log that does not grow), the search for a word on the last
-line, the longest stall of the event loop, and the memory of the process. Nothing here passes or fails.
+The view runs on a terminal of its own, keys are typed into it, and what is told is the time until the page with their
+effect was written; at rest, and while 1,000 lines a second are appended. Then come the indexing, a search for a word on
+the last line beside lnav's on the same file, how late the event loop was meanwhile, and the memory. Peers are measured
+by turns with us and marked where they are not installed. `--size 1G` takes some minutes and as much room on the disk.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import resource
+import random
+import shutil
+import signal
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from textual import events
-from textual.keys import KEY_DISPLAY_ALIASES
+from tests.bench.generator import portions, size_of
+from tests.bench.rows import Row, table
+from tests.bench.terminal import Gone, Terminal, python
 
-from aibtui.tui.log_view import LogView
-from tests.tui.builders import Feed, app, debug, ui, update
-
-KEYS = ("up", "pageup", "pageup", "down", "pagedown", "k", "b", "ctrl+u", "e", "E", "t", "plus", "minus", "g", "G")
-
-
-class FileLog:
-    """A LogReader over a file that grows."""
-
-    generation = 0
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY)
-        self.size = os.fstat(self._descriptor).st_size
-
-    def grown(self) -> None:
-        self.size = os.fstat(self._descriptor).st_size
-
-    def read(self, offset: int, length: int) -> bytes:
-        return os.pread(self._descriptor, length, offset)
+_TYPED = {"up": b"\x1b[A", "down": b"\x1b[B", "pageup": b"\x1b[5~", "pagedown": b"\x1b[6~"}
+KEYS = ("up", "pageup", "pageup", "down", "pagedown", "k", "b", "up", "pagedown", "+", "-", "g", "pagedown", "G")
+PEER_KEYS = ("up", "pageup", "pageup", "down", "pagedown")
+RATE = 1000
+WORD, PROOF = "the needle in it", "zq81x"
+"""What is searched for, and what stands behind it and is not typed."""
 
 
-def write(path: Path, lines: int) -> bytes:
-    """A log of that many lines; returns what it is made of, for more of it."""
-    parts = [debug(f"[INFO] polling the deployment, attempt {number}") for number in range(40)]
-    parts += [ui(f"Copying C:\\\\apps\\\\package-{number:03}\\\\setup.exe to the image") for number in range(45)]
-    parts += [ui(f"data.iso  {number} / 4198 MB  {number / 42:.1f} %") for number in range(14)]
-    parts += [ui("ERROR: the mirror does not answer")]
-    block = b"".join(parts)
+class View:
+    """The log view on a terminal, and what it tells of itself."""
+
+    def __init__(self, log: Path, rate: int = 0) -> None:
+        read, write = os.pipe()
+        self.terminal = Terminal(
+            python("-m", "tests.bench.log_child", str(log), str(write), str(rate)), pass_on=[write]
+        )
+        os.close(write)
+        self._told = os.fdopen(read)
+        indexed = self._next("indexed")
+        self.seconds, self.late = indexed[0], indexed[1:]
+        self.terminal.rest(0.5)
+
+    def close(self) -> None:
+        self.terminal.__exit__(None, None, None)
+        self._told.close()
+
+    def press(self, key: str) -> float:
+        """Milliseconds from the key to its effect on the terminal."""
+        pressed = self.terminal.press(_TYPED.get(key, key.encode()))
+        return (self._next("painted")[0] - pressed) * 1000
+
+    def lateness(self) -> list[float]:
+        """Milliseconds, 99th percentile and longest, since the last asking."""
+        os.kill(self.terminal.pid, signal.SIGUSR1)
+        return self._next("late")
+
+    def _next(self, what: str) -> list[float]:
+        for line in self._told:
+            word, *figures = line.split()
+            if word == what:
+                return [float(figure) for figure in figures]
+        raise Gone("the view ended")
+
+
+@contextmanager
+def viewing(log: Path, rate: int = 0) -> Iterator[View]:
+    view = View(log, rate)
+    try:
+        yield view
+    finally:
+        view.close()
+
+
+def write(path: Path, size: int) -> None:
+    """A log of about that size that is not over, with the searched word on its last line."""
+    *parts, last = _but_last(portions(size))
     with path.open("wb") as file:
-        for _ in range(lines // 100):
-            file.write(block)
-        file.write(ui("the needle"))
-    return block
+        for part in parts:
+            file.write(part)
+        prefix = last.splitlines()[-1][:66]
+        file.write(last + prefix + f"ui: ==> azure-arm: {WORD} {PROOF}\n".encode())
 
 
-def rss() -> float:
-    """MiB of memory that is not a file's."""
-    with open("/proc/self/smaps_rollup", encoding="ascii") as rollup:
-        return sum(int(line.split()[1]) for line in rollup if line.startswith(("Anonymous:",))) / 1024
+def _but_last(parts: Iterator[bytes]) -> Iterator[bytes]:
+    held = next(parts)
+    for part in parts:
+        yield held
+        held = part
 
 
-class Bench:
-    """Presses keys and measures until the log view has drawn."""
+def keys(view: View, count: int) -> list[float]:
+    """Milliseconds from each of so many keys to the terminal; they come at any distance, as a person's do."""
+    chance = random.Random(11)
+    times = []
+    for number in range(count):
+        times.append(view.press(KEYS[number % len(KEYS)]))
+        time.sleep(chance.uniform(0.03, 0.12))
+    return times
 
-    def __init__(self, lines: int, rate: int, looks: int, keys: int) -> None:
-        self.lines, self.rate, self.looks, self.keys = lines, rate, looks, keys
-        self.stall = 0.0
 
-    async def watch_loop(self) -> None:
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.002)
-            self.stall = max(self.stall, time.perf_counter() - before - 0.002)
+def peer_keys(words: Sequence[str], count: int) -> list[float]:
+    """The same of another program, to the first byte that it draws; none where that is not installed."""
+    if shutil.which(words[0]) is None:
+        return []
+    with Terminal(words) as peer:
+        peer.rest(1.0, 120)
+        times = []
+        for number in range(count):
+            pressed = peer.press(_TYPED[PEER_KEYS[number % len(PEER_KEYS)]])
+            times.append((peer.wait_for_anything() - pressed) * 1000)
+            peer.rest(0.1)
+        return times
 
-    async def grow(self, path: Path, block: bytes, log: FileLog, feed: Feed) -> None:
-        lines = block.splitlines(keepends=True)
-        place = 0
-        with path.open("ab") as file:
-            while True:
-                for _ in range(self.rate // self.looks):
-                    file.write(lines[place % len(lines)])
-                    place += 1
-                file.flush()
-                log.grown()
-                feed.send(update())
-                await asyncio.sleep(1 / self.looks)
 
-    async def press(self, watch: object, view: LogView, key: str) -> float:
-        drawn = asyncio.Event()
-        original = watch._display  # type: ignore[attr-defined]
+def lnav_search(lnav: str, log: Path) -> list[float]:
+    """Milliseconds of lnav from Enter to the hit on the last line; none where it is not installed."""
+    if shutil.which(lnav) is None:
+        return []
+    with Terminal([lnav, "-q", str(log)]) as peer:
+        peer.rest(1.0, 120)
+        # Its screen library writes only those letters of the line that differ from what stood there; this comes whole.
+        return [_search(peer, b"1 hits for")]
 
-        def display(screen: object, renderable: object) -> None:
-            original(screen, renderable)
-            if handled:
-                drawn.set()
 
-        handled = False
-        watch._display = display  # type: ignore[attr-defined]
-        before = time.perf_counter()
-        character = key if len(key) == 1 else None
-        view.post_message(events.Key(KEY_DISPLAY_ALIASES.get(key, key) if len(key) == 1 else key, character))
+def _search(terminal: Terminal, proof: bytes) -> float:
+    terminal.press(b"g")
+    terminal.rest(0.5)
+    pressed = terminal.press(b"/" + WORD.encode() + b"\r")
+    return (terminal.wait_for(proof, 120) - pressed) * 1000
 
-        def done() -> None:
-            nonlocal handled
-            handled = True
-            view.refresh()
 
-        view.call_later(done)
-        await asyncio.wait_for(drawn.wait(), 10)
-        took = time.perf_counter() - before
-        watch._display = original  # type: ignore[attr-defined]
-        return took
+def percentile(times: Sequence[float], share: int) -> float:
+    """So many percent of the times are not longer."""
+    return statistics.quantiles(times, n=100)[share - 1]
 
-    async def run(self, *, growing: bool) -> dict[str, float]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "customization.log"
-            block = write(path, self.lines)
-            log, feed = FileLog(path), Feed(update())
-            began = time.perf_counter()
-            watch = app(feed, log)  # type: ignore[arg-type]
-            async with watch.run_test(size=(120, 36)):
-                view = watch.screen.query_one(LogView)
-                while not view._page.strips:
-                    await asyncio.sleep(0.001)
-                first = time.perf_counter() - began
-                while not view._text.complete:
-                    await asyncio.sleep(0.05)
-                indexed = time.perf_counter() - began
-                tasks = [asyncio.create_task(self.watch_loop())]
-                if growing:
-                    tasks.append(asyncio.create_task(self.grow(path, block, log, feed)))
-                await asyncio.sleep(1)
-                self.stall, at_first = 0.0, rss()
-                times = []
-                for number in range(self.keys):
-                    times.append(await self.press(watch, view, KEYS[number % len(KEYS)]))
-                    await asyncio.sleep(0.02)
-                keys_stall, self.stall = self.stall, 0.0
-                began = time.perf_counter()
-                view._look_for("find", "the needle", False)
-                while view._search.found is None or not view._search.found.hits:
-                    await asyncio.sleep(0.01)
-                searched = time.perf_counter() - began
-                for task in tasks:
-                    task.cancel()
-                return {
-                    "start to first page, ms": first * 1000,
-                    "all indexed, s": indexed,
-                    "key, median ms": statistics.median(times) * 1000,
-                    "key, p95 ms": statistics.quantiles(times, n=20)[18] * 1000,
-                    "longest stall at keys, ms": keys_stall * 1000,
-                    "search to the last line, ms": searched * 1000,
-                    "longest stall at search, ms": self.stall * 1000,
-                    "memory after indexing, MiB": at_first,
-                    "memory at the end, MiB": rss(),
-                }
+
+def measure(quick: bool, size: int = 0, lnav: str = "lnav", toolong: str = "tl") -> list[Row]:
+    """All of it, on one log of `size` bytes; 100 MB, or 5 where it is to be quick."""
+    size, count, rounds = size or (5_000_000 if quick else 100_000_000), 30 if quick else 120, 2 if quick else 5
+    with tempfile.TemporaryDirectory() as folder:
+        log, small = Path(folder) / "customization.log", Path(folder) / "small.log"
+        write(log, size)
+        write(small, 100_000)
+        return [*_at_rest(log, small, count, rounds, lnav, toolong), *_growing(log, count)]
+
+
+def _at_rest(log: Path, small: Path, count: int, rounds: int, lnav: str, toolong: str) -> Iterator[Row]:
+    megabytes = log.stat().st_size / 1e6
+    with viewing(small) as little:
+        base = little.terminal.anonymous()
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {lnav: [], toolong: []}
+    with viewing(log) as view:
+        yield Row("all lines indexed, for each 100 MB", "s", (view.seconds * 100 / megabytes,), goal=10)
+        yield Row("loop late while indexing: p99, longest", "ms", tuple(view.late), goal=20)
+        memory = view.terminal.anonymous()
+        yield Row("memory above that for a small log, per MB of log", "MiB", ((memory - base) / megabytes,), goal=0.1)
+        computed = 0.0
+        for _ in range(rounds):
+            before = view.terminal.cpu()
+            ours += keys(view, count // rounds)
+            computed += view.terminal.cpu() - before
+            theirs[lnav] += peer_keys([lnav, "-q", str(log)], 10)
+            theirs[toolong] += peer_keys([toolong, str(log)], 10)
+        yield Row("key to paint", "ms", tuple(ours), goal=8)
+        yield Row("key to paint, p95", "ms", (percentile(ours, 95),), goal=20)
+        yield Row("computing for a key", "ms", (computed * 1000 / len(ours),))
+        for peer, times in theirs.items():
+            yield Row(
+                "key to paint", "ms", tuple(ours), Path(peer).name, tuple(times), 0.25 if peer == toolong else None
+            )
+        yield Row("loop late at keys: p99, longest", "ms", tuple(view.lateness()), goal=20)
+        found, peers = [], []
+        for _ in range(rounds):
+            found.append(_search(view.terminal, PROOF.encode()))
+            peers += lnav_search(lnav, log)
+            view.terminal.press(b"\x1b")
+        yield Row("search to a hit on the last line", "ms", tuple(found), "lnav", tuple(peers), 0.2)
+        view.lateness()
+        view.terminal.press(b"/need[l]e in .*zq\\d\r")
+        view.terminal.rest(1.0, 60)
+        yield Row("loop late at a regular expression: p99, longest", "ms", tuple(view.lateness()), goal=20)
+
+
+def _growing(log: Path, count: int) -> Iterator[Row]:
+    with viewing(log, RATE) as view:
+        before, view_late = view.terminal.anonymous(), view.lateness
+        view_late()
+        times = keys(view, count)
+        yield Row(f"key to paint, {RATE:,} lines a second", "ms", tuple(times))
+        yield Row(f"key to paint, {RATE:,} lines a second, p95", "ms", (percentile(times, 95),), goal=50)
+        yield Row("loop late while it grows: p99, longest", "ms", tuple(view_late()), goal=20)
+        yield Row("memory gained meanwhile", "MiB", (view.terminal.anonymous() - before,))
 
 
 def main() -> None:
-    """Measure once at rest and once while it grows, and print both."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.log_view", description=__doc__)
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--rate", type=int, default=1_000, help="lines a second")
-    parser.add_argument("--looks", type=int, default=2, help="Updates a second")
-    parser.add_argument("--keys", type=int, default=150)
+    parser.add_argument("--quick", action="store_true", help="a small log and few keys")
+    parser.add_argument("--size", type=size_of, default=0, help="of the log: 100M, 1G")
+    parser.add_argument("--lnav", default="lnav", help="how lnav is started")
+    parser.add_argument("--toolong", default="tl", help="how toolong is started")
     chosen = parser.parse_args()
-    bench = Bench(chosen.lines, chosen.rate, chosen.looks, chosen.keys)
-    still = asyncio.run(bench.run(growing=False))
-    growing = asyncio.run(bench.run(growing=True))
-    print(f"{chosen.lines:,} lines; {chosen.rate:,} lines a second; {chosen.keys} keys; {os.cpu_count()} processors")
-    print(f"{'':<30}{'at rest':>10}{'growing':>10}{'ratio':>8}")
-    for name, value in still.items():
-        print(f"{name:<30}{value:>10.1f}{growing[name]:>10.1f}{growing[name] / max(value, 1e-9):>8.2f}")
-    print(f"peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    print(table(measure(chosen.quick, chosen.size, chosen.lnav, chosen.toolong)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from aibtui.session import Watch
 from aibtui.sources.arm import Access, load
 from aibtui.sources.azure import AzureSource
 from aibtui.sources.target import parse_target
+from tests.bench.rows import Row, table
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 SHARE = 0.05
@@ -56,7 +57,7 @@ class Size:
 
 
 FULL = Size(timedelta(hours=8), 50 * 10**6)
-QUICK = Size(timedelta(minutes=15), 2 * 10**6)
+QUICK = Size(timedelta(minutes=10), 10**6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +76,19 @@ class Soaked:
     seconds: float
     outcome: str
 
-    def rows(self) -> tuple[tuple[str, str], ...]:
-        """What is measured, and how much it is."""
+    def rows(self) -> tuple[Row, ...]:
+        """What is measured, and how much it may be."""
         return (
-            ("outcome", self.outcome),
-            ("log", f"{self.log / 1e6:.1f} MB"),
-            ("bytes lost", str(self.lost)),
-            ("bytes repeated", str(self.repeated)),
-            ("peak memory over the start", f"{self.grown / 1e6:.1f} MB"),
-            ("looks", str(self.looks)),
-            ("requests per look", f"{self.requests / self.looks:.2f}"),
-            ("requests that failed", f"{self.failed} of {self.requests} ({100 * self.failed / self.requests:.1f} %)"),
-            ("body bytes per byte of log", f"{self.fetched / self.log:.3f}"),
-            ("longest BLIND that recovered", f"{self.blind.total_seconds():.0f} s"),
-            ("took", f"{self.seconds:.0f} s of CPU"),
+            Row("soak: log", "MB", (self.log / 1e6,)),
+            Row("soak: bytes lost", "bytes", (self.lost,), goal=0),
+            Row("soak: bytes repeated", "bytes", (self.repeated,), goal=0),
+            Row("soak: peak memory over the start", "MB", (self.grown / 1e6,)),
+            Row("soak: looks", "", (self.looks,)),
+            Row("soak: requests per look", "", (self.requests / self.looks,)),
+            Row("soak: requests that were spoiled", "%", (100 * self.failed / self.requests,)),
+            Row("soak: body bytes per byte of log", "", (self.fetched / self.log,), goal=1.05),
+            Row("soak: longest BLIND that recovered", "s", (self.blind.total_seconds(),)),
+            Row("soak: CPU", "s", (self.seconds,)),
         )
 
 
@@ -206,7 +206,7 @@ def resident() -> int:
         return most if sys.platform == "darwin" else most * 1024
 
 
-def rows(size: Size = QUICK) -> Sequence[tuple[str, str]]:
+def rows(size: Size = QUICK) -> tuple[Row, ...]:
     """A soak in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="aibtui-soak-") as state:
         return asyncio.run(soak(size, Path(state))).rows()
@@ -215,9 +215,8 @@ def rows(size: Size = QUICK) -> Sequence[tuple[str, str]]:
 def main() -> None:
     """Print a soak."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="15 minutes and 2 MB instead of 8 h and 50 MB")
-    for name, value in rows(QUICK if parser.parse_args().quick else FULL):
-        print(f"{name:<32}{value}")
+    parser.add_argument("--quick", action="store_true", help="10 minutes and 1 MB instead of 8 h and 50 MB")
+    print(table(rows(QUICK if parser.parse_args().quick else FULL)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aibtui.core.lines import MAX_LINE, Lines, gaps, parse_line
+from aibtui.core.lines import MAX_LINE, Lines, gaps, next_stamp, parse_line
 from tests.core.logs import GUID, Log
 
 
@@ -121,3 +121,15 @@ def test_a_gap_between_stamps_is_found_at_its_line() -> None:
     assert block is not None
     found = [(gap.until - gap.since, gap.silent, gap.line) for gap in gaps(block, None, timedelta(seconds=30))]
     assert found == [(timedelta(seconds=2000), True, 2), (timedelta(seconds=300), True, 5)]
+
+
+@pytest.mark.parametrize("between", [b"", b"PACKER OUT no stamp\n"])
+def test_a_gap_where_a_block_begins_is_silent_where_the_line_before_is_stamped(between: bytes) -> None:
+    early, late = Log().out("early"), Log().wait(2000).out("late")
+    lines = Lines()
+    before, block = lines.feed(early.data + between), lines.feed(late.data)
+    assert before is not None
+    assert block is not None
+    since = next_stamp(before.data, 0)
+    assert since is not None
+    assert [gap.silent for gap in gaps(block, since[1], timedelta(seconds=30))] == [between == b""]

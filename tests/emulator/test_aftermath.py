@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -30,6 +31,20 @@ async def test_older_runs_have_the_outcomes_of_their_scenarios() -> None:
     assert [b"finished after" in end for end in ends] == [True, False, False]
     assert [b"Cancelling build" in end for end in ends] == [False, True, False]
     assert [b"errored after" in end for end in ends] == [False, False, True]
+
+
+async def test_each_template_has_the_history_of_its_scenario_no_two_runs_alike() -> None:
+    others = [load_scenario("script-failed")]
+    async with emulator("linux", history=True, others=others) as server, container(server) as logs:
+        await move(server, hours=1)
+        found = sorted([blob async for blob in logs.list_blobs()], key=lambda blob: blob.creation_time)
+        texts = [await (await logs.download_blob(blob.name)).readall() for blob in found]
+        ended_at = server.run_ends_at()
+    took = [re.findall(rb"finished after (\d+ minutes \d+ seconds)", text)[0] for text in texts]
+    assert len(set(took)) == 5
+    assert {text.count(b"Provisioning with shell script") for text in texts} == {texts[-1].count(b"Provisioning with")}
+    async with emulator("linux") as alone:
+        assert alone.run_ends_at() == ended_at
 
 
 async def test_further_files_lie_in_the_newest_runs_folder() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from aibtui.core.forecast import Forecast
 from aibtui.core.updates import Hold, PlannedHold, Update
 from aibtui.tui.app import WatchApp
 from aibtui.tui.log_view import LogView
@@ -102,6 +103,20 @@ async def test_its_keys_grab_copy_the_group_and_pause_the_log() -> None:
         assert not log.follow
         await pilot.press("F")
         assert log.follow
+
+
+async def test_a_planned_sleep_is_no_part_of_what_a_step_takes_more_than_usual() -> None:
+    slept, held = timedelta(minutes=20), timedelta(minutes=3)
+    steps = tuple(replace(step, held=held if step.index == 3 else timedelta()) for step in build().steps)
+    told = Forecast(at(200), at(188), at(212), 3, (None, None, timedelta(minutes=1), None, timedelta(minutes=1)))
+    shown = {}
+    for hold in (None, replace(HOLD, began_at=at(62) - slept)):
+        now = replace(holding(), build=build(steps=steps), forecast=told, hold=hold)
+        async with app(Feed(now), clock=Clock(62)).run_test(size=(120, 36)) as pilot:
+            lines = [line[:46].split() for line in (await settle(pilot)).splitlines()]
+        shown[hold is None] = {line[1]: line[-1] for line in lines if len(line) > 2 and line[0] in ("✓", "▸")}
+    assert (shown[True]["3"], shown[True]["5"]) == ("+1m", "+32m")
+    assert (shown[False]["3"], shown[False]["5"]) == ("+1m", "+12m")
 
 
 def test_somebody_is_called_at_the_start_and_before_the_end() -> None:

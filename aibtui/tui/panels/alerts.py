@@ -156,7 +156,8 @@ What the rules found, the worst and newest first; those that no longer hold stan
     def _say_how_many(self, alerts: list[Alert]) -> None:
         loud = [alert for alert in alerts if alert.open and not is_snoozed(alert, self.snoozed)]
         worst = next((severity for severity in SEVERITY_MEANINGS if any(a.severity == severity for a in loud)), None)
-        state = f"{wording.severity_glyph(worst)} {len(loud)} open" if worst else ""
+        open_ = "at the end" if self.update is not None and self.update.ended else "open"
+        state = f"{wording.severity_glyph(worst)} {len(loud)} {open_}" if worst else ""
         over = sum(not alert.open for alert in alerts)
         quiet = len(alerts) - len(loud) - over
         note = "   ".join(filter(None, (f"{quiet} snoozed" if quiet else "", f"{over} over" if over else "")))

@@ -9,7 +9,7 @@ from typing import Final
 from textual.content import Content
 
 from aibtui import wording
-from aibtui.core.build import Download, Outcome
+from aibtui.core.build import Download, Outcome, Step
 from aibtui.core.thresholds import Limits
 from aibtui.core.updates import TransportState, Update
 from aibtui.safetext import clean
@@ -38,6 +38,8 @@ What the running step does at this moment, as far as its output tells.
 
     def watch_update(self, update: Update | None) -> None:
         self.entitle("Result" if update is not None and update.ended else "Now")
+        unseen = update is not None and not update.ended and update.transport.state in _UNSEEN
+        self.set_class(unseen and update is not None and not update.build.lines, "-alone")
 
     def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
         width -= 2
@@ -83,7 +85,9 @@ def _doing(update: Update, width: int) -> list[Content]:
         if update.tempo.transfer is not None:
             lines += _progress(update.tempo.transfer, update.tempo.rates, width)
     elif build.log_done:
-        lines.append(part("Packer has finished, the service goes on", "strong"))
+        canceling = build.status is not None and build.status.run_state == "Canceling"
+        said = "the service is canceling the run" if canceling else "the service goes on"
+        lines.append(part(f"Packer has finished, {said}", "strong"))
     elif build.phase is not None:
         lines.append(part(wording.phase_name(build.phase.name).capitalize(), "strong"))
     status = build.status
@@ -114,9 +118,14 @@ def _progress(download: Download, rates: tuple[float, ...], width: int) -> list[
 def _last_words(update: Update, width: int, room: int) -> list[Content]:
     build = update.build
     said = build.output.text.strip() if build.output is not None else ""
-    if not said or room < 1 or build.log_done or (build.step and build.step.activity == said):
+    if not said or room < 1 or build.log_done or _is_said(build.step, said):
         return []
     return [part(text) for text in wrapped(clean(said), width, min(3, room))]
+
+
+def _is_said(step: Step | None, words: str) -> bool:
+    """The line above says it already."""
+    return step is not None and step.activity is not None and words.rstrip(". ") == step.activity.rstrip(". ")
 
 
 def _pace(update: Update, now: datetime, width: int) -> list[Content]:

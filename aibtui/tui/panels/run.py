@@ -133,6 +133,7 @@ def _facts(panel: Panel, update: Update, now: datetime) -> Iterator[tuple[str, l
             ("plug-ins", ", ".join(f"{name} {version}" for name, version in facts.plugins)),
         ],
     )
+    yield from _around(update.around, panel.zone, now)
     yield "Time-out", [*wording.timeout_facts(update, now, panel.zone).items()]
     if status is not None:
         yield (
@@ -147,7 +148,6 @@ def _facts(panel: Panel, update: Update, now: datetime) -> Iterator[tuple[str, l
         )
     if build.message:
         yield "What Packer says", [("error", build.message)]
-    yield from _around(update.around, panel.zone, now)
     yield (
         "How it is seen",
         [

@@ -38,8 +38,13 @@ What Packer runs, in order, as the template has it. The first and the last are I
     PLACE = "side"
     _lines = 0
 
+    def on_mount(self) -> None:
+        self.watch_update(self.update)
+
     def watch_update(self, update: Update | None) -> None:
-        if update is not None:
+        if update is None:
+            self.entitle("Steps")
+        else:
             steps = update.build.steps
             over = sum(step.state in ("done", "failed", "stopped") for step in steps)
             told = update.forecast
@@ -69,16 +74,26 @@ What Packer runs, in order, as the template has it. The first and the last are I
     def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
         build = update.build
         if not build.steps:
-            said = "the plan is in the first lines of the log" if not build.lines else "no plan seen yet"
-            return padded([fit(part(said, "dim"), width - 2)])
+            return padded([fit(part(_no_plan(update), "dim"), width - 2)])
         if height <= 1:
             return padded([_one_line(build, now, width - 2)])
         first, last = self.window(update, height)
         medians = update.forecast.medians if update.forecast is not None else ()
         usual = dict(enumerate(medians, start=1))
+        hold = update.hold
+        slept = {hold.step: max(now - hold.began_at, timedelta())} if hold is not None else {}
         count = len(build.steps)
         lines = [
-            _line(step, count, now, width - 2, usual.get(step.index), bool(medians)) for step in build.steps[first:last]
+            _line(
+                step,
+                count,
+                now,
+                width - 2,
+                usual.get(step.index),
+                step.held + slept.get(step.index, timedelta()),
+                compared=bool(medians),
+            )
+            for step in build.steps[first:last]
         ]
         if self.has_focus:
             place = self.place(update) - first
@@ -87,9 +102,23 @@ What Packer runs, in order, as the template has it. The first and the last are I
         return padded([*above, *lines, *below])
 
 
+def _no_plan(update: Update) -> str:
+    if update.ended or update.transport.state == "status-only":
+        return "the steps are named in the log, which is not seen"
+    return "no plan seen yet" if update.build.lines else "the plan is in the first lines of the log"
+
+
 def _line(
-    step: Step, count: int, now: datetime, width: int, median: timedelta | None = None, compared: bool = False
+    step: Step,
+    count: int,
+    now: datetime,
+    width: int,
+    median: timedelta | None = None,
+    held: timedelta = timedelta(),
+    *,
+    compared: bool = False,
 ) -> Content:
+    """One step. What it has `held`, sleeping by plan, is no part of what it took more than usual."""
     meaning = STATE_MEANINGS[step.state]
     took = wording.elapsed(step, now)
     emphasis = "strong" if step.state == "running" else meaning if meaning in ("bad", "warn") else ""
@@ -104,7 +133,7 @@ def _line(
     if compared:
         if took is None and median is not None:
             right = part(f"~{wording.duration(median)}", "dim")
-        right = row(right, _delta(step, took, median))
+        right = row(right, _delta(step, took - held if took is not None else None, median))
     return spread(left, right, width)
 
 
