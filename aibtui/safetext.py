@@ -117,6 +117,9 @@ def _secret(words: Iterable[str], pattern: str) -> _SecretRule:
 
 _KEY_WORDS = r"password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key"
 
+_WORD = r"(?:\"[^\"\r\n]+\"|'[^'\r\n]+'|[^\s\"']+)"
+_WORD_BUT_OPTION = r"(?:\"[^\"\r\n]+\"|'[^'\r\n]+'|[^\s\"'/|-][^\s\"']*)"
+
 _SECRET_RULES = (
     # Private key, with its body where that stands in the same text.
     _secret(["private key"], r"(-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z -]*|\z))"),
@@ -147,6 +150,21 @@ _SECRET_RULES = (
         ["gh", "github_pat_", "glpat-"],
         r"\b(gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|glpat-[A-Za-z0-9_-]{16,})\b",
     ),
+    # Passwords of commands that take them without a sign between: net use (before or behind its user), cmdkey, curl.
+    _secret(["/user:"], rf"(?i)\bnet(?:\.exe)?[ \t]+use\b[^\r\n]*?[ \t]/user:{_WORD}[ \t]+({_WORD_BUT_OPTION})"),
+    _secret(["/user:"], rf"(?i)\bnet(?:\.exe)?[ \t]+use\b[^\r\n]*?\\\\\S+[ \t]+({_WORD_BUT_OPTION})[ \t]+/user:"),
+    _secret(["cmdkey"], rf"(?i)\bcmdkey\b[^\r\n]*?/pass:({_WORD})"),
+    _secret(["curl"], r"(?i)\bcurl(?:\.exe)?[ \t][^\r\n]*?(?:-u|--user)[ \t=]*[\"']?[^\s:\"']+:([^\s\"']+)"),
+    # The same of options, and what is made a SecureString.
+    _secret(
+        ["password", "passwd", "pwd", "passphrase", "secret"],
+        rf"(?i)[ \t]--?[a-z_-]{{0,40}}(?:password|passwd|pwd|passphrase|secret)[ \t]+({_WORD_BUT_OPTION})",
+    ),
+    _secret(
+        ["securestring"],
+        r"(?i)\bconvertto-securestring(?:[ \t]+-(?:string|asplaintext|force))*[ \t]+(\"[^\"\r\n]+\"|'[^'\r\n]+')",
+    ),
+    _secret(["securestring"], r"(?i)(\"[^\"\r\n]+\"|'[^'\r\n]+')[ \t]*\|[ \t]*convertto-securestring"),
     # key=value and key: value, the widest and therefore the last.
     _secret(
         ["pass", "pwd", "secret", "token", "key"],

@@ -134,10 +134,11 @@ async def test_of_a_local_log_the_log_itself_is_collected(tmp_path: Path) -> Non
     async with Watch(FileSource(log), rules.monitor, kept, clock) as watch:
         grabs = Grabs(None, kept, rules.current, watch, clock, on_hold=True, parent=out, file=log)
         grabs.say = said.append
-        async for update in watch.updates():
-            grabs.see(update)
-            if update.hold:
-                break
+        async with asyncio.timeout(30):
+            async for update in watch.updates():
+                grabs.see(update)
+                if update.hold:
+                    break
         await grabs.finish(wait=True)
     (archive,) = out.glob("*.zip")
     assert str(archive) in said[-1]

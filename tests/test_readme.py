@@ -9,10 +9,12 @@ import json
 import re
 import shlex
 import threading
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -228,6 +230,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         stack.callback(collector.shutdown)
         over = stack.enter_context(served("quota", "policy-denied", "winrm-timeout", speed=1e5))
         running = stack.enter_context(served("windows", speed=60))
+        while over.clock.now() < over.clock.start + timedelta(hours=12):
+            time.sleep(0.05)
         common = {
             "AIBTUI_STATE_DIR": str(folder / "state"),
             "AIBTUI_CONFIG": None,

@@ -162,7 +162,8 @@ def test_every_change_has_a_sentence(change: Change, said: str) -> None:
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        (Build(), "Running"),
+        (Build(), "The state of the run is not known"),
+        (Build(status=Status("Running")), "Running"),
         (replace(BUILD, outcome="succeeded", ended_at=NOON + minutes(121)), "Succeeded after 2:01:00"),
         (
             replace(BUILD, outcome="failed", ended_at=NOON + minutes(5), steps=(*STEPS[:4], FAILED, *STEPS[5:])),

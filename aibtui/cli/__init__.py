@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -72,7 +73,19 @@ def _say_version(context: click.Context, parameter: click.Parameter, asked: bool
     context.exit()
 
 
-@click.group(context_settings=_CONTEXT)
+class _Commands(click.Group):
+    """Commands that leave with 130 when they are interrupted, also before there is a loop that hears signals."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+@click.group(cls=_Commands, context_settings=_CONTEXT)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="Show the versions."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -217,6 +218,7 @@ def _app(
     clock: Clock,
     screen: ScreenOptions,
 ) -> WatchApp:
+    gc.disable()  # until the first page is drawn: nothing of what is imported is garbage, and to look takes its time
     from aibtui.cli.browsing import browse
     from aibtui.config import remember_theme, remembered_theme
     from aibtui.outputs.chat import chat

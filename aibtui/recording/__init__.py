@@ -181,7 +181,8 @@ class Recordings:
             make_directory(path)
             there = read_info(path)
             if there is None or _same(there, template_id, started_at):
-                return Run(there or replace(wanted, id=name, path=path), writable=True)
+                info = there or replace(wanted, id=name, path=path)
+                return Run(info, writable=True, lasting=self._temporary is None)
         raise OSError(f"too many runs are called {wanted.id}")
 
     def _open_unkept(self, template_id: str, started_at: datetime | None, note: str | None) -> Run:

@@ -71,8 +71,9 @@ class _Rotate:
 class Run:
     """A recording. With `writable`, it is locked for this process (RunTaken where it is not free) and brought in order.
 
-    `note` says in a sentence why it is not kept, if it is not. `temporary` is a folder that goes with it. `told` is the
-    last look that was appended, as it is read: the logs of blob and container as one. Raises OSError.
+    `note` says in a sentence why it is not kept, if it is not. `temporary` is a folder that goes with it; without
+    `lasting` the recordings that it is one of are temporary. `told` is the last look that was appended, as it is read:
+    the logs of blob and container as one. Raises OSError.
     """
 
     def __init__(
@@ -83,10 +84,12 @@ class Run:
         note: str | None = None,
         temporary: TemporaryDirectory[str] | None = None,
         on_disk: bool = True,
+        lasting: bool = True,
     ) -> None:
         self.info = info
         self.note = note
         self._temporary = temporary
+        self._lasting = lasting and temporary is None
         self._directory = info.path if on_disk else None
         self._queue: deque[_Write | _Rotate] = deque()
         self._held = 0
@@ -125,7 +128,7 @@ class Run:
     @property
     def kept(self) -> bool:
         """The bytes outlive this process, and none waits for a disk that refuses them."""
-        return self._temporary is None and self._directory is not None and not self._queue and not self._lost
+        return self._lasting and self._directory is not None and not self._queue and not self._lost
 
     def append(self, poll: Poll) -> None:
         """Record a look: its bytes, then the line that names them.

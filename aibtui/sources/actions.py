@@ -49,9 +49,12 @@ class Turns:
 def told(error: Exception, target: Target, action: Action) -> Trouble:
     """Why an action failed, as a Trouble."""
     trouble = trouble_of(error, Place("template", f"the image template {target.template}", target.group, "Contributor"))
-    if status_of(error) != 403 or trouble.kind != "forbidden":
+    doing, status = "start a run" if action == "run" else "cancel the run", status_of(error)
+    if status is not None and status != 403 and trouble.kind != "sign-in":
+        text = f"Azure did not {doing} of the image template {target.template}: it answered {status}."
+        return Trouble("template", trouble.kind, text, "It is asked again by itself.")
+    if status != 403 or trouble.kind != "forbidden":
         return trouble
-    doing = "start a run" if action == "run" else "cancel the run"
     text = f"You may not {doing} of the image template {target.template}."
     right = f"Microsoft.VirtualMachineImages/imageTemplates/{action}/action"
     return Trouble("template", "forbidden", text, f"Ask for Contributor on it, or a role with {right}.")

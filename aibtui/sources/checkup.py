@@ -19,7 +19,7 @@ from aibtui.sources.arm import TEMPLATE_API_VERSION, Access, Arm, load
 from aibtui.sources.az_defaults import Defaults
 from aibtui.sources.container import containers, read_container
 from aibtui.sources.discovery import Account, find_log, is_group_id, storage_accounts
-from aibtui.sources.faults import Place, code_of, status_of, trouble_of
+from aibtui.sources.faults import Place, code_of, once, status_of, trouble_of
 from aibtui.sources.skew import skew_note
 from aibtui.sources.target import Target, parse_target
 
@@ -146,7 +146,7 @@ class Checkup:
             await arm.sign_in_to_arm()
             await arm.sign_in_to_storage()
         except Exception as error:  # one boundary for what SDK and proxies may raise: it is a line of the table
-            return _failed("sign-in", trouble_of(error, place))
+            return _failed("sign-in", once(trouble_of(error, place)))
         bearer = arm.sign_in.bearer
         text = f"{arm.sign_in.told}"
         if bearer is None:
@@ -177,7 +177,7 @@ class Checkup:
             scope = f"/subscriptions/{subscription}" + (f"/resourceGroups/{group}" if group else "")
             what = f"the image template {target.template}" if target else "image templates"
             where = f"the resource group {group}" if group else f"the subscription {subscription}"
-            trouble = trouble_of(error, Place("template", what, where, "Reader"))
+            trouble = once(trouble_of(error, Place("template", what, where, "Reader")))
             return self._refused("template", error, trouble, "Reader", scope)
         status = self._status
         state = " ".join(word for word in (status.run_state, status.sub_state) if word)
@@ -208,7 +208,7 @@ class Checkup:
             accounts: Sequence[Account] = await storage_accounts(arm, self.staging_group)
         except Exception as error:  # one boundary for what SDK and proxies may raise: it is a line of the table
             place = Place("log", f"the staging group {name}", f"the resource group {name}", "Reader")
-            yield self._refused("staging group", error, trouble_of(error, place), "Reader", self.staging_group)
+            yield self._refused("staging group", error, once(trouble_of(error, place)), "Reader", self.staging_group)
             self._miss(DATA_ROLE, self.staging_group)
             return
         yield Check("staging group", "ok", f"{name} can be read.")
@@ -223,11 +223,11 @@ class Checkup:
 
     async def _blobs(self, arm: Arm, account: Account, group: str, *, readable: bool) -> AsyncIterator[Check]:
         where = f"the storage account {account.name} (resource group {group})"
-        place = Place("log", f"the logs in {account.name}", where, DATA_ROLE, network=account.network)
+        place = Place("log", f"the log in {account.name}", where, DATA_ROLE, network=account.network)
         try:
             newest = await find_log(arm, [account], _EARLIEST, None)
         except Exception as error:  # one boundary for what SDK and proxies may raise: it is a line of the table
-            trouble = trouble_of(error, place)
+            trouble = once(trouble_of(error, place))
             by_network = status_of(error) is None or code_of(error) in _REFUSED_BY_NETWORK
             name = "network" if by_network else "data role"
             if not by_network:
@@ -251,7 +251,7 @@ class Checkup:
             await read_container(arm, staging, found[0], 1)
         except Exception as error:  # one boundary for what SDK and proxies may raise: it is a line of the table
             place = Place("log", "the container's log", f"the resource group {group}", "Reader")
-            trouble = trouble_of(error, place)
+            trouble = once(trouble_of(error, place))
             return Check("container logs", "warn", trouble.text, trouble.remedy)
         return Check("container logs", "ok", f"{found[0].group} can be read, should the log's blob lag.")
 
@@ -269,7 +269,7 @@ class Checkup:
         except Exception as error:  # one boundary for what SDK and proxies may raise: it is a line of the table
             group = images[0].split("/")[4]
             place = Place("template", f"the versions of {image}", f"the resource group {group}", "Reader")
-            trouble = trouble_of(error, place)
+            trouble = once(trouble_of(error, place))
             return Check("gallery", "warn", f"{trouble.text} Replication is not shown.", trouble.remedy)
         return Check("gallery", "ok", f"The versions of {image} can be read.")
 
@@ -277,7 +277,8 @@ class Checkup:
         if trouble.kind == "forbidden":
             self._miss(role, scope)
         code = _NOT_FOUND if status_of(error) == 404 else _NO_ACCESS
-        return Check(name, "fail", trouble.text, trouble.remedy, code)
+        remedy = "Show what is there with: aibtui ls" if code == _NOT_FOUND and not trouble.remedy else trouble.remedy
+        return Check(name, "fail", trouble.text, remedy, code)
 
     def _miss(self, role: str, scope: str) -> None:
         grant = Grant(role, scope)

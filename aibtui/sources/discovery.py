@@ -152,10 +152,10 @@ def _account(arm: Arm, entry: Mapping[str, Any], path: str) -> Account | None:
 
 def _net(properties: Mapping[str, Any]) -> Network:
     """Whom a storage account lets in by its network rules."""
-    if properties.get("publicNetworkAccess") in ("Disabled", "SecuredByPerimeter"):
+    if str(properties.get("publicNetworkAccess")).lower() in ("disabled", "securedbyperimeter"):
         return "private"
     rules = properties.get("networkAcls")
-    return "firewall" if isinstance(rules, Mapping) and rules.get("defaultAction") == "Deny" else "open"
+    return "firewall" if isinstance(rules, Mapping) and str(rules.get("defaultAction")).lower() == "deny" else "open"
 
 
 def _key_name(arm: Arm, account: Account) -> str:

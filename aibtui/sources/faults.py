@@ -76,7 +76,7 @@ _UNREACHED = _Row(
     "{What} cannot be reached from here ({reason}): it has private endpoints alone.",
     "Watch from the network of the private endpoint, or ask for one in the networking of {where}.",
 )
-_NO_ROLE = _Row("forbidden", "You may not read {what}.", "Ask for the role {role} on {where}.")
+_NO_ROLE = _Row("forbidden", "You may not read {what}.", "Ask for the {roles} {role} on {where}.")
 _SIGN_IN = _Row("sign-in", "Your sign-in was refused for {what}.", "Sign in again with: az login")
 _BUSY = _Row("throttled", "Azure is busy and asked to wait before {what} is read again.", _LOOK_AGAIN)
 
@@ -187,6 +187,7 @@ def trouble_of(error: Exception, place: Place) -> Trouble:
         "What": place.what[:1].upper() + place.what[1:],
         "where": place.where,
         "role": place.role,
+        "roles": "roles" if " and " in place.role else "role",
         "status": status_of(error),
         "code": f" ({code_of(error)})" if code_of(error) else "",
         "reason": _reason(error),
@@ -197,6 +198,11 @@ def trouble_of(error: Exception, place: Place) -> Trouble:
         scope = place.scope
         remedy = f"{remedy} Its owner runs: {'; '.join(grant(role, scope) for role in place.role.split(' and '))}"
     return Trouble(place.part, row.kind, row.text.format(**words), remedy)
+
+
+def once(trouble: Trouble) -> Trouble:
+    """The same, said by what asks once and then leaves: nothing is tried again by itself."""
+    return replace(trouble, remedy="Try again in a moment.") if trouble.remedy == _LOOK_AGAIN else trouble
 
 
 def grant(role: str, scope: str) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from aibtui.core.polls import Status
 from aibtui.core.status import status_from_template
 from aibtui.sources import CannotWatch
 from aibtui.sources.arm import Access, Arm, load
+from aibtui.sources.collect import patiently
 from aibtui.sources.faults import Place, code_of, status_of
 from aibtui.sources.pages import MOST_PAGES, every
 from aibtui.sources.run_list import refused
@@ -80,13 +82,14 @@ async def list_templates(access: Access, scope: Scope) -> list[Listed]:
 
 
 async def _rows(arm: Arm, scope: Scope) -> list[Mapping[str, Any]]:
-    place = Place("template", f"the image templates of {scope}", str(scope), "Reader")
+    what = f"the list of image templates of {scope}" if scope.subscription else "image templates by Azure Resource Graph"
+    place = Place("template", what, str(scope) if scope.subscription else "the subscriptions that hold them", "Reader")
     try:
         if scope.subscription is None:
-            return await _search(arm)
+            return await patiently(arm, place, partial(_search, arm))
         group = f"/resourceGroups/{scope.group}" if scope.group else ""
         path = f"/subscriptions/{scope.subscription}{group}/providers/{_TEMPLATES}"
-        return await every(arm, path, arm.template_api_version)
+        return await patiently(arm, place, partial(every, arm, path, arm.template_api_version))
     except Exception as error:  # one boundary for what SDK and proxies may raise: it is told in one sentence
         if status_of(error) == 404 or "Subscription" in code_of(error):
             what = "subscription" if "Subscription" in code_of(error) or not scope.group else "resource group"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from aibtui.sources.arm import Arm
 from aibtui.sources.faults import Foreign
@@ -31,6 +31,7 @@ def next_page(arm: Arm, link: object, path: str) -> dict[str, str] | None:
     if not isinstance(link, str) or not link:
         return None
     parts, own = urlsplit(link), urlsplit(arm.endpoint.arm)
-    if (parts.scheme, parts.netloc.lower()) != (own.scheme, own.netloc.lower()) or parts.path.lower() != path.lower():
-        raise Foreign("Azure named a next page on another host, which is not asked.")
+    same = (parts.scheme, parts.netloc.lower()) == (own.scheme, own.netloc.lower())
+    if not same or unquote(parts.path).lower() != path.lower():
+        raise Foreign("Azure named a next page in another place, which is not asked.")
     return {key: value for key, value in parse_qsl(parts.query) if key.lower() != "api-version"}

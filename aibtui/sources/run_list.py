@@ -18,7 +18,7 @@ from aibtui.sources import CannotWatch
 from aibtui.sources.arm import Arm
 from aibtui.sources.blob import STEP, BlobTail
 from aibtui.sources.discovery import CONTAINER, LOG_FILE, SLACK, Account, hinted_folder, storage_accounts
-from aibtui.sources.faults import Place, status_of, trouble_of
+from aibtui.sources.faults import Place, once, status_of, trouble_of
 from aibtui.sources.target import Target
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ async def read_template(arm: Arm, target: Target) -> dict[str, object]:
 
 def refused(error: Exception, place: Place) -> CannotWatch:
     """The refusal that an exception means: 4 for access, 5 for a lost contact."""
-    trouble = trouble_of(error, place)
+    trouble = once(trouble_of(error, place))
     code = 4 if trouble.kind in ("sign-in", "forbidden") else 5
     return CannotWatch(trouble.text, trouble.remedy or "Try it again.", code)
 

@@ -18,7 +18,6 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import HelpPanel
 from textual.worker import Worker, WorkerState
 
 from aibtui.core.updates import Update
@@ -125,9 +124,7 @@ class WatchApp(App[None]):
     def on_mount(self) -> None:
         self._notices.open(self._to_terminal)
         if not self.is_headless:
-            # What stands when the first page is drawn stays to the end; looking through it for garbage, again and
-            # again, would hold up keys by a tenth of a second.
-            self.call_after_refresh(gc.freeze)
+            self.call_after_refresh(self._settle)
         self.app_suspend_signal.subscribe(self, lambda _: self._put_aside())
         self.app_resume_signal.subscribe(self, lambda _: self._come_back())
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
@@ -151,6 +148,13 @@ class WatchApp(App[None]):
             screen.now = now
         if isinstance(self.default_screen, RunsScreen):
             self.default_screen.now = now
+
+    def _settle(self) -> None:
+        """What stands when the first page is drawn stays to the end: looking through all of it for garbage, again and
+        again, would hold up keys by a tenth of a second. Whoever starts the screen may have put that off until now.
+        """
+        gc.freeze()
+        gc.enable()
 
     def _put_aside(self) -> None:
         self._notices.pause()
@@ -218,7 +222,7 @@ class WatchApp(App[None]):
             self.pop_screen()
 
     def action_explain_pane(self) -> None:
-        if self.screen.query(HelpPanel):
+        if self.screen.query("HelpPanel"):
             self.action_hide_help_panel()
         else:
             self.action_show_help_panel()

@@ -31,7 +31,7 @@ def sections(build: Build) -> tuple[Section, ...]:
     made = []
     for place, first in enumerate(firsts):
         part, following = found[first], firsts[place + 1] if place + 1 < len(firsts) else None
-        last = part.last_line if following is None else min(part.last_line or following - 1, following - 1)
+        last = part.last_line if following is None else following - 1  # what is said between two belongs to the first
         made.append(Section(first - 1, None if last is None else max(first, last) - 1, part))
     return tuple(made)
 

@@ -1,7 +1,7 @@
 """How soon something is seen: `python -m tests.bench.start [--quick]`.
 
 `aibtui --help`; the screen of the log, and the whole of `aibtui watch --file`, from being started until the log's last
-line is on the terminal, beside the smallest program with Textual, by turns; and how late the event loop is while Azure's
+line is on the terminal, beside the smallest program with Textual, by turns; how late the event loop is while Azure's
 libraries are imported behind the first page.
 """
 

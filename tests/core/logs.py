@@ -118,6 +118,8 @@ class Log:
         for place, command in enumerate(dump):
             self.plugin("powershell", f"Found command: {command}" if place == 0 else command)
         self.headline(f"Provisioning with powershell script: {source}")
+        if dump:
+            self.plugin("powershell", f"Opening {source} for reading")
         return self.wait(3)
 
     def returned(self, code: int) -> Log:

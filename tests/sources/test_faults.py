@@ -403,7 +403,7 @@ def test_two_roles_are_two_commands() -> None:
     place = Place("log", "the log", "the group rg", "Reader and Storage Blob Data Reader", "/subscriptions/s")
     trouble = trouble_of(Forbidden("no"), place)
     assert trouble.remedy == (
-        "Ask for the role Reader and Storage Blob Data Reader on the group rg. Its owner runs: "
+        "Ask for the roles Reader and Storage Blob Data Reader on the group rg. Its owner runs: "
         f"{grant('Reader', '/subscriptions/s')}; {grant('Storage Blob Data Reader', '/subscriptions/s')}"
     )
 

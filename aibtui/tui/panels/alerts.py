@@ -131,7 +131,7 @@ What the rules found, the worst and newest first; those that no longer hold stan
         cause = update.root_cause.rule if update is not None and update.root_cause else None
         width = self.scrollable_content_region.width or self.app.size.width
         tall = self.app.size.height >= _TALL
-        drawn = (alerts, cause, self.snoozed, width, tall)
+        drawn = (alerts, cause, self.snoozed, width, tall, update is not None and update.ended)
         if self._drawn == drawn:
             return
         self._drawn = drawn

@@ -74,7 +74,7 @@ class Header(Panel):
         took = part("")
         if elapsed is not None:
             took = row(part("elapsed", "dim"), part(wording.duration(elapsed), "strong"))
-        ends = _ends(update, self.zone)
+        ends = forecast_end(update, self.zone)
         time = part(f"{wording.clock(now, self.zone)} {wording.zone_name(now, self.zone)}", "dim")
         return richest(
             [
@@ -153,7 +153,7 @@ class Header(Panel):
         return row(name, gauge(fraction, bar, meaning or "gauge"), part(f"{100 * fraction:.0f} %", meaning), said)
 
 
-def _ends(update: Update, zone: tzinfo | None) -> Content:
+def forecast_end(update: Update, zone: tzinfo | None) -> Content:
     """When it ends by earlier runs, and how sure that is; empty where there is no forecast."""
     told = update.forecast
     if told is None or update.ended:

@@ -86,8 +86,8 @@ def _doing(update: Update, width: int) -> list[Content]:
             lines += _progress(update.tempo.transfer, update.tempo.rates, width)
     elif build.log_done:
         canceling = build.status is not None and build.status.run_state == "Canceling"
-        said = "the service is canceling the run" if canceling else "the service goes on"
-        lines.append(part(f"Packer has finished, {said}", "strong"))
+        said = "ended, the run is being canceled" if canceling else "finished, the service goes on"
+        lines.append(part(f"Packer has {said}", "strong"))
     elif build.phase is not None:
         lines.append(part(wording.phase_name(build.phase.name).capitalize(), "strong"))
     status = build.status

@@ -246,7 +246,8 @@ class BuildScreen(WatchScreen[None]):
             elif wish == "copy":
                 self._copy(alert)
 
-        self.app.push_screen(Explain(alert, zone=self._zone), then)
+        ended = self.update is not None and self.update.ended
+        self.app.push_screen(Explain(alert, zone=self._zone, ended=ended), then)
 
     def _copy(self, alert: Alert) -> None:
         if self._chat is None or self.update is None:

@@ -36,15 +36,16 @@ class Explain(WatchScreen[int | str | None], ModalScreen[int | str | None]):
         Binding("up,k", "scroll(-1)", "Up", id="explain.up", tooltip="One line up", show=False),
     ]
 
-    def __init__(self, alert: Alert, *, zone: tzinfo | None = None) -> None:
+    def __init__(self, alert: Alert, *, zone: tzinfo | None = None, ended: bool = False) -> None:
         super().__init__()
         self._alert = alert
         self._zone = zone
+        self._ended = ended
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet"):
             with Paper(id="paper"):
-                yield Static(_told(self._alert, self._zone), markup=False, id="told")
+                yield Static(_told(self._alert, self._zone, self._ended), markup=False, id="told")
             yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -72,9 +73,9 @@ class Explain(WatchScreen[int | str | None], ModalScreen[int | str | None]):
         self.query_one(Paper).scroll_relative(y=lines, animate=False)
 
 
-def _told(alert: Alert, zone: tzinfo | None) -> Content:
+def _told(alert: Alert, zone: tzinfo | None, ended: bool) -> Content:
     since = f"since {wording.clock(alert.at, zone)} {wording.zone_name(alert.at, zone)}"
-    until = f"until {wording.clock(alert.ended_at, zone)}" if alert.ended_at else "still so"
+    until = f"until {wording.clock(alert.ended_at, zone)}" if alert.ended_at else "to the end of the run" if ended else "still so"
     facts = [
         part(since),
         part(until),

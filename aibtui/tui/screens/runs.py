@@ -18,7 +18,7 @@ from aibtui import wording
 from aibtui.core.updates import Update
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.drawing import SEVERITY_MEANINGS, STATE_MEANINGS, fit, gauge, part, remote, row, spread
-from aibtui.tui.panels.header import OUTCOME_MEANINGS, status_pill
+from aibtui.tui.panels.header import OUTCOME_MEANINGS, forecast_end, status_pill
 from aibtui.tui.panels.panel import run_elapsed
 from aibtui.tui.screen import WatchScreen
 from aibtui.tui.titled import Titled
@@ -87,7 +87,7 @@ A build that failed or has an alert shows the cause below. `Enter` opens a build
             return
         width = self.scrollable_content_region.width or self.app.size.width
         place = self.highlighted
-        rows = [_row(seen, self.now, width) for seen in self.builds]
+        rows = [_row(seen, self.now, width, self.zone) for seen in self.builds]
         if len(rows) == self.option_count:
             for index, content in enumerate(rows):
                 self.replace_option_prompt_at_index(index, content)
@@ -116,7 +116,7 @@ class RunsScreen(WatchScreen[None]):
         self.query_one(Builds).focus()
 
 
-def _row(seen: Seen, now: datetime, width: int) -> Content:
+def _row(seen: Seen, now: datetime, width: int, zone: tzinfo | None) -> Content:
     update = seen.update
     if update is None:
         pill = part(" BLIND ", "pill-bad") if seen.failure else part(" WAITING ", "pill")
@@ -131,7 +131,7 @@ def _row(seen: Seen, now: datetime, width: int) -> Content:
         _alerts(update),
         width,
     )
-    return Content("\n").join([head, *(_below(said, width) for said in _what(seen, update))])
+    return Content("\n").join([head, *(_below(said, width) for said in _what(seen, update, zone))])
 
 
 def _cells(name: Content, pill: Content, time: Content, alerts: Content, width: int) -> Content:
@@ -166,8 +166,8 @@ def _below(said: Content, width: int) -> Content:
     return Content(" " * (_PILL + 2)) + fit(said, width - _PILL - 3)
 
 
-def _what(seen: Seen, update: Update) -> list[Content]:
-    """Where it is or how it ended, and what it does; of a red one the cause."""
+def _what(seen: Seen, update: Update, zone: tzinfo | None) -> list[Content]:
+    """Where it is and when it ends, or how it ended, and what it does; of a red one the cause."""
     if seen.failure:
         return [part(seen.failure, "bad")]
     build = update.build
@@ -186,6 +186,7 @@ def _what(seen: Seen, update: Update) -> list[Content]:
         )
     elif build.phase is not None:
         where = part(wording.phase_name(build.phase.name))
+    where = row(where, forecast_end(update, zone), gap=3)
     if worst is not None:
         return [where, row(part(wording.severity_glyph("error"), "bad"), remote(worst.title, "bad"))]
     doing = clean(step.activity) if step is not None and step.activity and step.state == "running" else None
