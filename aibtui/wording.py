@@ -276,8 +276,11 @@ def outcome_sentence(update: Update) -> SafeText:
     if build.outcome == "running" and build.log_done:
         since = f", {duration(took)} since the start" if took is not None else ""
         return clean(f"Packer has finished, the service goes on{since}")
-    if build.outcome == "running" and build.status is None and not (build.lines or build.steps):
-        return clean("The state of the run is not known")
+    if build.outcome == "running" and not (build.lines or build.steps):
+        if build.status is None:
+            return clean("The state of the run is not known")
+        if build.status.run_state is None:
+            return clean("The template has no run yet")
     said = OUTCOMES[build.outcome]
     if took is not None:
         said += f" {'for' if build.outcome == 'running' else 'after'} {duration(took)}"

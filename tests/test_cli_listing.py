@@ -97,6 +97,20 @@ def test_a_subscription_and_a_group_are_listed_without_a_post(running: Emulator,
     assert posts(running, before) == []
 
 
+def test_a_list_is_asked_for_again_where_the_fault_may_pass(running: Emulator, tmp_path: Path) -> None:
+    running.fail_next("status", matching=r"imageTemplates\?", code=503)
+    listed = aibtui(running, tmp_path, f"ls -g {running.group}")
+    assert (listed.exit_code, len(listed.stdout.splitlines())) == (0, 2)
+
+
+def test_an_interruption_before_a_watch_begins_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.commands["watch"], "callback", interrupted)
+    assert CliRunner().invoke(main, ["watch", "any"]).exit_code == 130
+
+
 def test_a_group_that_is_not_there_is_3_and_says_where_to_look(running: Emulator, tmp_path: Path) -> None:
     refused = aibtui(running, tmp_path, "ls -g no-such")
     assert refused.exit_code == 3

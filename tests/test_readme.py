@@ -13,7 +13,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +28,7 @@ from textual.keys import _character_to_key
 
 from aibtui.cli import main
 from aibtui.config import load
+from aibtui.emulator import Emulator
 from aibtui.sources.arm import TEMPLATE_API_VERSION
 from aibtui.tui.app import WatchApp
 from aibtui.tui.log_keys import BINDINGS as LOG_BINDINGS
@@ -43,7 +44,7 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 DEMO = "python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/aibtui demo"
 TESTS = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m pytest -q"
-START, SHORT = ("--poll", "0.5"), ("--poll", "0.2", "--timeout", "1s")
+FAST, SHORT = ("--poll", "0.5"), ("--poll", "0.2", "--timeout", "1s")
 
 
 def of(language: str) -> list[str]:
@@ -108,7 +109,8 @@ def shown(words: tuple[str, ...]) -> str:
 class Row:
     """How the commands that `begins` matches are tried: on which emulator, what is filled in and added, what they say.
 
-    `on` is `over` (all builds have ended), `running`, or None where the command is only parsed, for the reason given.
+    `on` is `over` (all builds have ended), `running` (one has just begun), or None where the command is only parsed,
+    for the reason given.
     """
 
     begins: str
@@ -128,15 +130,15 @@ ROWS = (
     Row("doctor .*--probe", None, reason="it takes a minute; tests/test_cli_doctor.py runs it"),
     Row("doctor", says="aibtui "),
     Row("watch win11-avd|watch .TEMPLATE", None, reason="a later job of a pipeline; tests/test_pipelines.py has it"),
-    Row("watch A", more=START, code=1, says="{name} | "),
-    Row("watch --all|watch --tag", "running", more=SHORT, code=124, says="connect"),
+    Row("watch A", more=FAST, code=1, says="{name} | "),
+    Row("watch --all|watch --tag", "running", more=SHORT, code=124, says="{name}"),
     Row("watch --file", code=1, says="Failed"),
-    Row("watch .*--cancel-on", "running", more=SHORT, code=124, says="connect"),
-    Row("watch ", more=START, code=1, says="Failed"),
+    Row("watch .*--cancel-on", "running", more=SHORT, code=124, says="{name}"),
+    Row("watch ", more=FAST, code=1, says="Failed"),
     Row("ls", says="{name}"),
-    Row("run A", more=START, code=1, says="{name} | "),
+    Row("run A", more=FAST, code=1, says="{name} | "),
     Row("run .*--timeout", None, reason="the next row runs the same; tests/test_pipelines.py has the time-out"),
-    Row("run ", more=START, code=1, says="Failed"),
+    Row("run ", more=FAST, code=1, says="Failed"),
     Row("cancel ", "running", more=("--yes",), says="The service says Canceled"),
     Row("explain -$", says="Failed"),
     Row("explain ", says="quota"),
@@ -144,7 +146,7 @@ ROWS = (
     Row("grab ", says=".zip"),
     Row("runs .*--remote", says="failed"),
     Row("runs$", says="{run}"),
-    Row("replay ", fill={}, more=("--speed", "max"), code=1, says="Failed"),
+    Row("replay ", more=("--speed", "max"), code=1, says="Failed"),
     Row("export "),
     Row("config init"),
     Row("config show", says="default"),
@@ -203,17 +205,34 @@ def test_a_command_of_another_program_is_one_of_those_we_know(words: tuple[str, 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with the files that the README names, an environment for each emulator, and what names stand for."""
+    """A folder with the files that the README names, beside it an emulator whose builds are over, and a collector.
+
+    `names` are what stands for a name of the README's, `show` is what az would show of the template.
+    """
 
     folder: Path
-    environ: Mapping[str, Mapping[str, str | None]]
-    names: Mapping[str, Mapping[str, str]]
+    over: Emulator
+    names: Mapping[str, str]
     show: str
     collector: Collector
 
-
-def _aibtui(environ: Mapping[str, str | None], words: list[str], stdin: str | None = None) -> Result:
-    return CliRunner().invoke(main, words, env=dict(environ), input=stdin)
+    def ran(self, emulator: Emulator, words: list[str], stdin: str | None = None) -> Result:
+        """The command as it is typed in the folder, by somebody with settings of his own nowhere else."""
+        host, port = self.collector.server_address[:2]
+        environ = {
+            "AIBTUI_STATE_DIR": str(self.folder / "state"),
+            "AIBTUI_CONFIG": None,
+            "AIBTUI_ARM_ENDPOINT": emulator.endpoint,
+            "AZURE_SUBSCRIPTION_ID": emulator.subscription,
+            "AZURE_DEFAULTS_GROUP": None,
+            "AZURE_CONFIG_DIR": str(self.folder / "az"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "HOME": str(self.folder),
+            "GITHUB_ACTIONS": None,
+            "TF_BUILD": None,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{host!s}:{port}" if words[0] == "export" else None,
+        }
+        return CliRunner().invoke(main, words, env=environ, input=stdin)
 
 
 @pytest.fixture(scope="module")
@@ -229,59 +248,38 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         stack.callback(thread.join)
         stack.callback(collector.shutdown)
         over = stack.enter_context(served("quota", "policy-denied", "winrm-timeout", speed=1e5))
-        running = stack.enter_context(served("windows", speed=60))
         while over.clock.now() < over.clock.start + timedelta(hours=12):
             time.sleep(0.05)
-        common = {
-            "AIBTUI_STATE_DIR": str(folder / "state"),
-            "AIBTUI_CONFIG": None,
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "HOME": str(folder),
-            "AZURE_CONFIG_DIR": str(folder / "az"),
-            "AZURE_DEFAULTS_GROUP": None,
-            "GITHUB_ACTIONS": None,
-            "TF_BUILD": None,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": None,
-        }
-        environ = {
-            name: {**common, "AIBTUI_ARM_ENDPOINT": each.endpoint, "AZURE_SUBSCRIPTION_ID": each.subscription}
-            for name, each in (("over", over), ("running", running))
-        }
-        first = _aibtui(environ["over"], ["watch", over.template, "-g", over.group, "--output", "plain", *START])
-        assert first.exit_code == 1, first.output
-        (run,) = (folder / "state" / "runs").iterdir()
-        (folder / "customization.log").write_bytes((run / "customization.log").read_bytes())
-        names = {
-            "RUN": run.name,
-            "TEMPLATE": over.template,
-            "RESOURCE_GROUP": over.group,
-            **dict(zip("ABC", over.template_ids, strict=True)),
-            "win11-avd": over.template,
-            "rg-images": over.group,
-        }
-        there = {"TEMPLATE": running.template, "RESOURCE_GROUP": running.group}
         address = f"{over.endpoint}{over.template_ids[0]}?api-version={TEMPLATE_API_VERSION}"
         with urlopen(address) as answer:
             show = answer.read().decode()
         assert json.loads(show)["name"] == over.template
-        yield Place(folder, environ, {"over": names, "running": there}, show, collector)
+        names = {"TEMPLATE": over.template, "RESOURCE_GROUP": over.group}
+        names |= {"win11-avd": over.template, "rg-images": over.group} | dict(
+            zip("ABC", over.template_ids, strict=True)
+        )
+        made = Place(folder, over, names, show, collector)
+        watched = made.ran(over, ["watch", over.template, "-g", over.group, "--output", "plain", *FAST])
+        assert watched.exit_code == 1, watched.output
+        (run,) = (folder / "state" / "runs").iterdir()
+        (folder / "customization.log").write_bytes((run / "customization.log").read_bytes())
+        yield replace(made, names={**names, "RUN": run.name})
 
 
 @pytest.mark.parametrize("words", [each for each in OURS if (row := row_of(each)) and row.on], ids=shown)
 def test_a_command_does_what_it_says(words: tuple[str, ...], place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     row = row_of(words)
     assert row is not None
-    assert row.on is not None
     monkeypatch.chdir(place.folder)
-    names = place.names[row.on]
-    filled = [(row.fill or names).get(word, word) for word in words]
-    environ = dict(place.environ[row.on])
-    if words[0] == "export":
-        environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{place.collector.server_address[1]}"
-    told = _aibtui(environ, [*filled, *row.more], place.show if words[-1] == "-" else None)
+    with ExitStack() as stack:
+        emulator, names = place.over, dict(place.names)
+        if row.on == "running":
+            emulator = stack.enter_context(served("windows", speed=60))
+            names |= {"TEMPLATE": emulator.template, "RESOURCE_GROUP": emulator.group}
+        filled = [(row.fill or names).get(word, word) for word in words]
+        told = place.ran(emulator, [*filled, *row.more], place.show if words[-1] == "-" else None)
     assert told.exit_code == row.code, told.output
-    says = row.says.format(run=names.get("RUN"), name=names["TEMPLATE"])
-    assert says in told.output
+    assert row.says.format(run=names["RUN"], name=names["TEMPLATE"]) in told.output
     if words[0] == "export":
         assert place.collector.traces
         assert place.collector.metrics

@@ -197,6 +197,7 @@ def test_temporary_recordings_leave_nothing(tmp_path: Path) -> None:
     run = recordings.open(TEMPLATE, START)
     run.append(POLLS[1])
     assert run.path.exists()
+    assert not run.kept
     recordings.close()
     assert not recordings.path.parent.exists()
 

@@ -177,12 +177,14 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTYifQ." + WORD
         pytest.param("((-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----))\nx", id="private key"),
         pytest.param("git clone https://me:((hunter2))@example.com/r.git", id="user of a URL"),
         pytest.param("net use x: password=((hunter2)) /y", id="key and value"),
-        pytest.param(r"net use z: \\srv\s /user:bob ((hunter2)) /persistent:no", id="net use, password behind its user"),
+        pytest.param(
+            r"net use z: \\srv\s /user:bob ((hunter2)) /persistent:no", id="net use, password behind its user"
+        ),
         pytest.param(r"net use z: \\srv\s ((hunter2)) /user:corp\bob", id="net use, password before its user"),
         pytest.param("cmdkey /add:srv /user:bob /pass:((hunter2))", id="cmdkey"),
         pytest.param("curl -sS -u bob:((hunter2)) https://a.example", id="user of curl"),
         pytest.param("Set-Up -AdminPassword ((hunter2)) -Force", id="option"),
-        pytest.param("ConvertTo-SecureString -AsPlainText ((\"hunter2\")) -Force", id="secure string"),
+        pytest.param('ConvertTo-SecureString -AsPlainText (("hunter2")) -Force', id="secure string"),
         pytest.param("(('hunter2')) | ConvertTo-SecureString -AsPlainText", id="secure string, piped"),
         pytest.param('{"api_key": (("a b c")), "n": 1}', id="key and value in JSON"),
         pytest.param(r"{\"password\":((\"hunter2\")),\"n\":1}", id="key and value in quoted JSON"),

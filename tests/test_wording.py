@@ -163,6 +163,7 @@ def test_every_change_has_a_sentence(change: Change, said: str) -> None:
     ("build", "said"),
     [
         (Build(), "The state of the run is not known"),
+        (Build(status=Status()), "The template has no run yet"),
         (Build(status=Status("Running")), "Running"),
         (replace(BUILD, outcome="succeeded", ended_at=NOON + minutes(121)), "Succeeded after 2:01:00"),
         (

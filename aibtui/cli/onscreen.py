@@ -20,6 +20,7 @@ from aibtui.cli.options import fail
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from aibtui.cli.acting import Acts
     from aibtui.cli.holding import Grabs
@@ -106,7 +107,7 @@ class Shown:
     """A build on the screen, and what it is called. `words` are those of the command that comes back to it.
 
     `last_good` is the newest earlier run of its kind that succeeded. `in_azure` is False for what an emulator plays.
-    `redact` hides likely secrets in what is printed.
+    `redact` hides likely secrets in what is printed. `log` is where the log of a run lies that is played again.
     """
 
     watch: Watch
@@ -120,6 +121,12 @@ class Shown:
     voice: Voice | None = None
     acts: Acts | None = None
     redact: bool = True
+    log: Path | None = None
+
+    def kept_in(self) -> str | None:
+        """Where the log is kept; None where it is not."""
+        log = self.log or (self.watch.run.path if self.watch.run.kept else None)
+        return str(log) if log is not None else None
 
 
 async def on_screen(
@@ -236,14 +243,13 @@ def _app(
 
     def watched(place: int) -> Watched:
         watch = shown[place].watch
-        recording = lambda: str(watch.run.path) if watch.run.kept else None  # noqa: E731 - one of the fields below
         log = CurrentLog(lambda: watch.run)
         grabs = shown[place].grabs
         return Watched(
             shown[place].title,
             build(place),
             log,
-            recording,
+            shown[place].kept_in,
             shown[place].target,
             grabs.start if grabs else None,
             last_good=shown[place].last_good,
@@ -285,9 +291,8 @@ def _say_farewell(shown: Sequence[Shown], app: WatchApp) -> None:
 
     writer = LineWriter(sys.stdout)
     if len(shown) == 1:
-        run = shown[0].watch.run
         if app.last_update is not None:
-            writer.write(*farewell(shown[0].title, app.last_update, str(run.path) if run.kept else None))
+            writer.write(*farewell(shown[0].title, app.last_update, shown[0].kept_in()))
         return
     width = max(len(one.title) for one in shown)
     for one, seen, error in zip(shown, app.seen, app.failures, strict=True):

@@ -158,8 +158,9 @@ def replay(
         source = ReplaySource(recorded, 1)
         silent = replace(screen, quiet=True)
         words = ("replay", info.id)
+        scratch, log = recordings(True), recorded.path
         return await follow(
-            source, recordings(True), target, output, Limits(), rules, words, clock=clock, screen=silent
+            source, scratch, target, output, Limits(), rules, words, clock=clock, screen=silent, log=log
         )
 
     run(play)

@@ -58,7 +58,8 @@ class Job:
     """A build to watch: where its looks come from, where they are kept, its full id or its path.
 
     `words` are those of the command that comes back to it. `place` is the template and the way to it, for what is
-    collected while the build holds. `acts` is what the watch may do to it.
+    collected while the build holds. `acts` is what the watch may do to it. `log` is where the log of a
+    run lies that is played again.
     """
 
     source: Source
@@ -67,6 +68,7 @@ class Job:
     words: tuple[str, ...]
     place: tuple[Target, Access] | None = None
     acts: Acts | None = None
+    log: Path | None = None
 
     @property
     def in_azure(self) -> bool:
@@ -107,9 +109,10 @@ async def follow(
     screen: ScreenOptions | None = None,
     place: tuple[Target, Access] | None = None,
     acts: Acts | None = None,
+    log: Path | None = None,
 ) -> int:
     """Watch one build to the end, drawn as `output` says; the exit code. `words` are the command that comes back."""
-    job = Job(source, recordings, target, words, place, acts)
+    job = Job(source, recordings, target, words, place, acts, log)
     return await follow_all([job], output, limits, rules, clock=clock, screen=screen)
 
 
@@ -149,8 +152,10 @@ async def follow_all(
             grabs = Grabs(job.place, kept, now, watch, clock, on_hold=on_hold, redact=redact, file=file)
             voice = job.place[1].sign_ins.voice if job.place else None
             good, acts = earlier.last_good, job.acts
-            words = job.words
-            shown.append(Shown(watch, title, job.target, grabs, webhook, words, good, job.in_azure, voice, acts, redact))
+            words, log = job.words, job.log
+            shown.append(
+                Shown(watch, title, job.target, grabs, webhook, words, good, job.in_azure, voice, acts, redact, log)
+            )
         output = front_end(output)
         if output == "tui":
             ends = await on_screen(shown, limits, clock, screen, rules.reloading)

@@ -16,7 +16,7 @@ from aibtui.core.lines import parse_line
 NOISE, WORDS, OUTPUT, WARNING, ERROR = range(5)
 
 DATED_TEXT: Final = (b" ui: ==> azure-arm: ", b" ui:     azure-arm: ")
-"""What stands in a usual line, from column 65 on behind prefix and stamp, before a text that came through the builder."""
+"""What stands in a usual line, from column 65 on, before a text that came through the builder."""
 OUT_TEXT: Final = (b"] PACKER OUT     azure-arm: ", b"] PACKER OUT ==> azure-arm: ")
 """What stands in a line of the first generation, from column 37 on, before a text that came through the builder."""
 

@@ -19,7 +19,7 @@ _STATES = {  # Azure's enums are to be read without regard to case; a state that
     for state in (
         *("Running", "Canceling", "Succeeded", "PartiallySucceeded", "Failed", "Canceled"),
         *("Queued", "Building", "Customizing", "Optimizing", "Validating", "Distributing"),
-        *("Creating", "Updating", "Deleting"),
+        *("Creating", "Updating", "Deleting", "Enabled"),
     )
 }
 _NO_OBJECT: Mapping[str, object] = {}
@@ -73,7 +73,7 @@ def _template(json: Mapping[str, object], properties: Mapping[str, object]) -> T
         build_timeout=_timeout(properties.get("buildTimeoutInMinutes")),
         customizers=tuple(_customizer(entry) for entry in _objects(properties, "customize")),
         validates=bool(_objects(validate, "inVMValidations")) or validate.get("sourceValidationOnly") is True,
-        optimizes="enabled" in ((_text(_object(optimize, part), "state") or "").lower() for part in ("vmBoot", "workload")),
+        optimizes="Enabled" in (_state(_object(optimize, part), "state") for part in ("vmBoot", "workload")),
         distributes=tuple(
             _text(entry, "runOutputName") or _text(entry, "type") or "" for entry in _objects(properties, "distribute")
         ),

@@ -82,8 +82,9 @@ async def list_templates(access: Access, scope: Scope) -> list[Listed]:
 
 
 async def _rows(arm: Arm, scope: Scope) -> list[Mapping[str, Any]]:
-    what = f"the list of image templates of {scope}" if scope.subscription else "image templates by Azure Resource Graph"
-    place = Place("template", what, str(scope) if scope.subscription else "the subscriptions that hold them", "Reader")
+    whole = scope.subscription is None
+    what = "Azure Resource Graph" if whole else f"the list of image templates of {scope}"
+    place = Place("template", what, "the subscriptions that hold the templates" if whole else str(scope), "Reader")
     try:
         if scope.subscription is None:
             return await patiently(arm, place, partial(_search, arm))

@@ -75,7 +75,7 @@ class Query:
         """Which of many texts hold it, where each is shown as it is."""
         together = b"\n".join(texts)
         place = counted = position = 0
-        while (match := self._in_many.search(together, position)) is not None:
+        while texts and (match := self._in_many.search(together, position)) is not None:
             at = match.start()
             place += together.count(b"\n", counted, at)
             counted = at

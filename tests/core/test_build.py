@@ -196,6 +196,13 @@ def test_the_names_of_the_template_are_used_when_it_fits_the_plan() -> None:
     assert [step.name for step in build.steps][1:6] == ["settings.json", "prep", "c0", "c1", "c2"]
 
 
+def test_a_log_with_a_step_that_the_template_has_not_keeps_its_own_names() -> None:
+    log = Log("g3").hidden_upload().powershell("/aib/packerInput/script_0").out("installing")
+    status = Status("Running", "Customizing", START, template=Template("id", "win11"))
+    build = explain(log.data, status).build
+    assert [(step.hidden, step.name) for step in build.steps][1:] == [(False, "script_0")]
+
+
 @pytest.mark.parametrize(
     ("run_state", "message", "outcome"),
     [

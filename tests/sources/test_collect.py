@@ -13,6 +13,7 @@ from aiohttp import web
 from aibtui.sources.arm import Access, Arm
 from aibtui.sources.collect import activity, container_logs, run_outputs, time_of, who
 from aibtui.sources.faults import Foreign
+from aibtui.sources.pages import next_page
 from tests.sources.fake_azure import GROUP_ID, START, TARGET, FakeAzure, answering
 
 END = START + timedelta(hours=1)
@@ -74,6 +75,12 @@ async def test_an_artifact_that_is_no_image_version_is_not_asked_for(artifact: o
         says(azure, "/runOutputs", output(artifact))
         (told,) = await run_outputs(arm, TARGET, START, END)
     assert (told["of"], len(azure.requests)) == ("unknown", 1)
+
+
+async def test_a_next_page_may_be_written_with_other_escapes() -> None:
+    async with FakeAzure() as azure, reached(azure) as arm:
+        link = f"{azure.endpoint}/subscriptions/s/resourceGroups/rg%28x%29?api-version=1&page=2"
+        assert next_page(arm, link, "/subscriptions/s/resourceGroups/rg(x)") == {"page": "2"}
 
 
 async def test_the_activity_log_is_read_page_by_page_on_its_own_host() -> None:

@@ -106,3 +106,10 @@ def test_a_time_that_is_none_reads_as_none(value: object) -> None:
 @pytest.mark.parametrize("json", [{"properties": []}, {"properties": {"customize": "x", "lastRunStatus": 3}}])
 def test_wrong_types_are_passed_over(json: dict[str, Any]) -> None:
     assert status_from_template(json).run_state is None
+
+
+def test_states_are_read_without_regard_to_case_and_new_ones_as_they_come() -> None:
+    run = {"runState": "canceling", "runSubState": "CUSTOMIZING"}
+    status = status_from_template({"properties": {"provisioningState": "deleting", "lastRunStatus": run}})
+    assert (status.run_state, status.sub_state, status.deleted) == ("Canceling", "Customizing", True)
+    assert status_from_run({"runState": "pondering"}).run_state == "pondering"

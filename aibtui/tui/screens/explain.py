@@ -75,7 +75,8 @@ class Explain(WatchScreen[int | str | None], ModalScreen[int | str | None]):
 
 def _told(alert: Alert, zone: tzinfo | None, ended: bool) -> Content:
     since = f"since {wording.clock(alert.at, zone)} {wording.zone_name(alert.at, zone)}"
-    until = f"until {wording.clock(alert.ended_at, zone)}" if alert.ended_at else "to the end of the run" if ended else "still so"
+    lasts = "to the end of the run" if ended else "still so"
+    until = f"until {wording.clock(alert.ended_at, zone)}" if alert.ended_at else lasts
     facts = [
         part(since),
         part(until),
