@@ -29,7 +29,7 @@ class PassingLog:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it lives as long as this
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
         self._generation = 0
         self.size = 0
 
@@ -69,9 +69,7 @@ def html_page(
     return html(update, source, log, _usual(update), redact=redact, earlier=earlier)
 
 
-def report_json(
-    update: Update, source: str, more: Mapping[str, object] | None = None, *, redact: bool = True
-) -> str:
+def report_json(update: Update, source: str, more: Mapping[str, object] | None = None, *, redact: bool = True) -> str:
     """The report as JSON text, with `more` fields, without secrets unless `redact` is False."""
     from aibtui.outputs.masking import Masker
     from aibtui.outputs.redaction import without_secrets

@@ -46,7 +46,7 @@ class Step:
 
     `name` is the template's name for it, else what the log shows (the script's or file's name), else None.
     `activity` is what it does now, in a few words ("Installing Windows updates"), None when nothing is known. `held` is
-    how long it has slept by plan, in holds that are over, `silent` the longest time without a line that it has survived.
+    how long it has slept by plan, in holds that are over, `silent` the longest time without a line that it survived.
     """
 
     index: int

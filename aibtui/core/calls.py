@@ -1,4 +1,4 @@
-"""What somebody who does not look is to be told, each once: an alert that opens, a hold and its end nearing, the end."""
+"""What somebody who does not look is to be told, each once: an alert that opens, a hold and its end near, the end."""
 
 from __future__ import annotations
 

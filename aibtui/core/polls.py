@@ -129,7 +129,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What stands in the staging group: its name, and its type in Azure's words (`Microsoft.Compute/virtualMachines`)."""
+    """What stands in the staging group: its name, and its type in Azure's words: `Microsoft.Compute/disks`."""
 
     name: str
     type: str

@@ -35,9 +35,7 @@ class Validation:
             return tuple(alerts)
         where = f"line {self.cause.line}" if self.cause.line else "its end"
         told = f"validation.log says ({where}): {self.cause.text}"
-        return tuple(
-            replace(alert, cause=f"{alert.cause} {told}") if alert.rule == RULE else alert for alert in alerts
-        )
+        return tuple(replace(alert, cause=f"{alert.cause} {told}") if alert.rule == RULE else alert for alert in alerts)
 
     def proves(self, cause: RootCause | None) -> RootCause | None:
         """The first cause of the run: that of the validators' log, where they failed."""

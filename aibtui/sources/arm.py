@@ -276,9 +276,7 @@ class Arm:
 
         path = f"/subscriptions/{quote(self._subscription, safe='')}?api-version={SUBSCRIPTION_API_VERSION}"
         transport = AioHttpTransport(**self._transport_options())
-        client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(
-            self.endpoint.arm, policies=[], transport=transport
-        )
+        client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(self.endpoint.arm, policies=[], transport=transport)
         try:
             async with asyncio.timeout(_DEADLINE), client:
                 response = await client.send_request(HttpRequest("GET", self.endpoint.arm + path))

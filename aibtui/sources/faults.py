@@ -17,7 +17,9 @@ Part = Literal["template", "log"]
 Network = Literal["open", "firewall", "private"]  # whom a storage account lets in, as far as that is known
 By = Literal["token", "key", "sas"]
 
-_TENANT = re.compile(r'(?i)authorization_uri="?https://[^/"\s]+/(?P<tenant>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b')
+_TENANT = re.compile(
+    r'(?i)authorization_uri="?https://[^/"\s]+/(?P<tenant>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b'
+)
 
 
 class Foreign(Exception):

@@ -1,8 +1,8 @@
 """Writes large logs for measuring: any size, any generation of format, the same bytes for the same seed.
 
-The frame is that of the small logs of the tests; between it a script talks, as scripts in real builds do. Kinds: `chatty`
-(an installation's output, bars, Packer's debug log, a warning now and then), `bars` (nothing but progress), `alarms` (on
-every line something that a rule raises), `updates` (Windows updates, with a status line at every third).
+The frame is that of the small logs of the tests; between it a script talks, as scripts in real builds do. Kinds:
+`chatty` (an installation's output, bars, Packer's debug log, a warning now and then), `bars` (nothing but progress),
+`alarms` (on every line something that a rule raises), `updates` (Windows updates, with a status line at every third).
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def portions(size: int, log_format: LogFormat = "g3", kind: Kind = "chatty", see
     log.prepare("file", "powershell", "powershell").hidden_upload().powershell("/aib/packerInput/script_0")
     talk, number = _TALK[kind], 0
     while size > 0:
-        for number in range(number + 1, number + _PORTION + 1):
+        for _ in range(_PORTION):
+            number += 1
             talk(log, chance, number)
             if number % LINES_A_SECOND == 0:
                 log.wait(1)
@@ -70,11 +71,15 @@ def _chatty(log: Log, chance: random.Random, number: int) -> None:
         case roll if roll < 45:
             log.out(f"Copying {folder}\\{name}-{number:06}\\setup.msi to the image, part {roll} of 45")
         case roll if roll < 70:
-            log.out(f"Unpacking {name} ({chance.randrange(9)}.{roll}.{number % 1000}-1) over the one that was there ...")
+            log.out(
+                f"Unpacking {name} ({chance.randrange(9)}.{roll}.{number % 1000}-1) over the one that was there ..."
+            )
         case roll if roll < 82:
             log.plugin("powershell", f"[INFO] {number % 4096} bytes written for 'stdout'")
         case roll if roll < 90:
-            log.plugin("azure", f"[DEBUG] GET https://management.azure.com/subscriptions/s/operations/{number:08x}?[REDACTED]")
+            log.plugin(
+                "azure", f"[DEBUG] GET https://management.azure.com/subscriptions/s/operations/{number:08x}?[REDACTED]"
+            )
         case roll if roll < 95:
             log.out(f"{name}-{number // 500}.iso  {number % 500 + 1} MB / 500 MB  {(number % 500 + 1) / 5:.1f} %")
         case roll if roll < 98:
@@ -84,7 +89,8 @@ def _chatty(log: Log, chance: random.Random, number: int) -> None:
 
 
 def _bars(log: Log, chance: random.Random, number: int) -> None:
-    log.out(f"{chance.choice(_NAMES)}-{number // 1000}.iso  {number % 1000 + 1} MB / 1000 MB  {(number % 1000 + 1) / 10:.1f} %")
+    done = number % 1000 + 1
+    log.out(f"{chance.choice(_NAMES)}-{number // 1000}.iso  {done} MB / 1000 MB  {done / 10:.1f} %")
 
 
 def _alarms(log: Log, chance: random.Random, number: int) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aibtui.core.index import (
+    BLOCK,
     ERROR,
     EVIDENCE,
     GAP,
@@ -19,7 +20,6 @@ from aibtui.core.index import (
     MATCH,
     NOISE,
     OUTPUT,
-    BLOCK,
     SAME,
     WARNING,
     LineIndex,
