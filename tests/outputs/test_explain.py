@@ -153,7 +153,7 @@ def test_a_run_that_goes_on_names_no_cause() -> None:
 
 
 def test_an_empty_log_is_told_in_two_lines() -> None:
-    assert explain(an_update(0, Build()), "x.log") == "Running\n\nFile      x.log"
+    assert explain(an_update(0, Build()), "x.log") == "The state of the run is not known\n\nFile      x.log"
 
 
 def test_folding_brings_no_command_to_the_front_of_a_line() -> None:
