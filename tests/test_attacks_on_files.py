@@ -22,10 +22,10 @@ from aibtui.cli.library_log import library_log
 from aibtui.cli.pages import save
 from aibtui.cli.rulefiles import built_in_rules
 from aibtui.config import remember_theme
-from aibtui.core.alerts import Alerts
+from aibtui.core.holds import MARKER
+from aibtui.core.interest import Interests
 from aibtui.core.lines import Block
 from aibtui.core.rulebook import compile_rules
-from aibtui.core.scan import Scanner
 from aibtui.recording import LogCache
 from tests.core.logs import Log
 
@@ -156,8 +156,8 @@ def test_no_built_in_rule_takes_long_over_a_hostile_line(kind: str) -> None:
         for pattern in rule.patterns:
             assert _cost(lambda found=pattern: found.find(text)) < 20 * plain + 0.02, rule.id
     block = Block(data + b"\n", 1)
-    scanner = Scanner(Alerts.needles(built_in_rules()))
-    assert _cost(lambda: sum(1 for _ in scanner.lines(block))) < 40 * plain + 0.05
+    scanner = Interests(built_in_rules(), MARKER).scanner
+    assert _cost(lambda: sum(1 for _ in scanner.candidates(block))) < 40 * plain + 0.05
 
 
 @pytest.mark.parametrize("pattern", EVIL)

@@ -263,7 +263,7 @@ class Killed(BaseException):
     """Stands for kill -9."""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=30)), min_size=1, max_size=8),
     allowed=st.integers(0, 400),

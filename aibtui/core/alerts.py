@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aibtui.core import standing
 from aibtui.core.build import Build
 from aibtui.core.lines import Line
+from aibtui.core.memory import Memory, Running, Said
 from aibtui.core.moment import Moment
 from aibtui.core.polls import Status
 from aibtui.core.pulse import Pulse
+from aibtui.core.raised import Raised
 from aibtui.core.rulebook import (
     LINE_PLACES,
-    LOG_PLACES,
     Lasting,
     Loop,
     Match,
@@ -26,52 +27,13 @@ from aibtui.core.rulebook import (
     Stall,
     Succession,
     any_of,
-    needle,
 )
-from aibtui.core.telling import because, fill, joined, known_of, meanings, minutes, remedy_of
+from aibtui.core.telling import minutes
 from aibtui.core.thresholds import Limit, Limits
-from aibtui.core.updates import Alert, Evidence, Severity
+from aibtui.core.updates import Alert, Severity
 
-_MOST_EVIDENCE = 20
 # A loop with a known beat that was silent for so many of them has ended; the next line begins another.
 _MISSED_BEATS = 12
-
-
-@dataclass(slots=True)
-class _Loop:
-    """A stage of a repetition under way: its first and last line, how often, since when."""
-
-    first: Line
-    last: Line
-    since: datetime
-    count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """Parts of a sequence that were found, and what their groups say."""
-
-    lines: tuple[Line, ...] = ()
-    values: Mapping[str, str | None] = field(default_factory=dict)
-
-    def with_part(self, line: Line, values: Mapping[str, str | None]) -> _Chain:
-        return _Chain((*self.lines, line), {**self.values, **values})
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What one rule remembers between lines. A sequence has the newest chain of each length, or, where order does not
-    matter, the first finding of each part.
-    """
-
-    chains: dict[int, _Chain] = field(default_factory=dict)
-    values: dict[str, str | None] = field(default_factory=dict)
-    loops: dict[int, _Loop] = field(default_factory=dict)
-    armed: bool = False
-    step: int | None = None
-    since: datetime | None = None
-    lasted: timedelta = timedelta()
-    stage: Slow | None = None
 
 
 def place_of(line: Line) -> str:
@@ -86,8 +48,9 @@ class Alerts:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules: tuple[Rule, ...] = ()
-        self._memory: dict[str, _Memory] = {}
-        self._raised: dict[str, Alert] = {}
+        self._memory: dict[str, Memory] = {}
+        self._raised: dict[str, Raised] = {}
+        self._settled: frozenset[str] = frozenset()
         self.limits: Limits | None = None
         """What is unusual for the running step, by earlier runs."""
         self.use(rules)
@@ -95,12 +58,7 @@ class Alerts:
     @property
     def all(self) -> tuple[Alert, ...]:
         """Every alert of the run, ended ones too."""
-        return tuple(self._raised.values())
-
-    @staticmethod
-    def needles(rules: Iterable[Rule]) -> tuple[str, ...]:
-        """What the scanner must look for so that no rule misses a line (RE2 syntax)."""
-        return tuple(needle(pattern) for rule in rules if rule.where & LOG_PLACES for pattern in rule.patterns)
+        return tuple(raised.alert for raised in self._raised.values())
 
     def use(self, rules: Iterable[Rule]) -> None:
         """Go on with these rules. What is raised stays; a rule that did not change remembers what it has seen."""
@@ -112,9 +70,35 @@ class Alerts:
             for place, here in self._by_place.items()
         }
         self._timed = [rule for rule in self._rules if isinstance(rule.condition, Silence | Stall | Loop | Lasting)]
+        self._leading: dict[str, list[str]] = {}
+        for rule in self._rules:
+            if rule.leads_to:
+                self._leading.setdefault(rule.leads_to, []).append(rule.id)
+        self._settled = frozenset()
         self._memory = {
-            rule.id: self._memory[rule.id] if before.get(rule.id) == rule else _Memory() for rule in self._rules
+            rule.id: self._memory[rule.id] if before.get(rule.id) == rule else Memory() for rule in self._rules
         }
+
+    def see(self, line: Line, now: Moment, rules: Iterable[Rule], sources: frozenset[str]) -> None:
+        """Run these rules over one line of the log; `sources` are all patterns that are found in its text."""
+        place, said = place_of(line), Said(line.text.strip(), sources)
+        for rule in rules:
+            if place in rule.where and _applies(rule, now, place):
+                self._see(rule, line, said, now)
+
+    def count(self, rules: Iterable[Rule]) -> list[Rule]:
+        """Count a line of output with what these rules look for; the rules that want to see it are returned.
+
+        The others have all that a line could tell them, until the step or the phase is another one.
+        """
+        for rule in rules:
+            if rule.id in self._settled:
+                self._raised[rule.id].add_count()
+        return [rule for rule in rules if rule.id not in self._settled]
+
+    def unsettle(self) -> None:
+        """The build is elsewhere now, so other rules may hold."""
+        self._settled = frozenset()
 
     def see_line(self, line: Line, now: Moment, place: str | None = None) -> None:
         """Run the rules of the log over one line, or those of `place`, where it comes from another log."""
@@ -122,9 +106,10 @@ class Alerts:
         some = self._any[place]
         if some is None or some.find(line.text) is None:
             return
+        said = Said(line.text.strip())
         for rule in self._by_place[place]:
             if _applies(rule, now, place):
-                self._see(rule, line, now)
+                self._see(rule, line, said, now)
 
     def see_text(self, place: str, text: str, now: Moment, line: Line | None = None) -> None:
         """Run the rules of a run's message or a provisioning error; `line` is the one that quotes it, if one does.
@@ -138,7 +123,7 @@ class Alerts:
                 continue
             if isinstance(rule.condition, Match) and rule.id not in self._raised:
                 values = rule.condition.pattern.find(text)
-                if values is not None and not _excused(rule, text):
+                if values is not None and not (rule.unless and rule.unless.find(text) is not None):
                     self._raise(rule, rule.severity, (line,) if line else (), 1, now, {**values, "text": text})
 
     def tick(self, now: Moment, build: Build, quiet_since: datetime | None) -> None:
@@ -198,10 +183,11 @@ class Alerts:
         for rule in self._rules:
             alert = self._raised.get(rule.id)
             if rule.likely and alert and alert.severity != "error" and alert.step in (failed, None):
-                self._raised[rule.id] = replace(alert, severity="error")
+                alert.worsen()
 
     def leave_step(self, now: Moment) -> None:
         """Another step began: what was about the last one is over."""
+        self.unsettle()
         for rule in self._rules:
             if isinstance(rule.condition, Silence | Stall | Loop | Repeat):
                 self._close(rule.id, now.at)
@@ -215,60 +201,45 @@ class Alerts:
         """Take an alert that code found and no rule could; `anew` puts it where it was raised last."""
         if anew:
             self._raised.pop(alert.rule, None)
-        self._raised[alert.rule] = alert
+        self._raised[alert.rule] = Raised.noted(alert)
 
     def end(self, rule_id: str, at: datetime) -> None:
         """The condition of an alert that code found holds no more."""
         self._close(rule_id, at)
 
-    def _see(self, rule: Rule, line: Line, now: Moment) -> None:
-        text = line.text.strip()
-        if _excused(rule, text):
+    def _see(self, rule: Rule, line: Line, said: Said, now: Moment) -> None:
+        if rule.unless and said.find(rule.unless) is not None:
             return
         match rule.condition:
             case Match(pattern):
-                values = pattern.find(text)
+                values = said.find(pattern)
                 if values is not None:
                     self._raise(rule, rule.severity, (line,), 1, now, values)
             case Succession():
-                self._see_part(rule, rule.condition, line, text, now)
+                whole = self._memory[rule.id].take_part(rule.condition, line, said, now.at)
+                if whole:
+                    self._raise(rule, rule.severity, whole.lines, 1, now, whole.values)
             case Repeat():
-                self._see_again(rule, rule.condition, line, text, now)
+                self._see_again(rule, rule.condition, line, said, now)
             case _:
                 pass
 
-    def _see_part(self, rule: Rule, condition: Succession, line: Line, text: str, now: Moment) -> None:
-        chains, within = self._memory[rule.id].chains, condition.within
-        for place, chain in list(chains.items()):
-            if within and chain.lines[0].at and now.at - chain.lines[0].at > within:
-                del chains[place]
-        # From the last part to the first, so that a line counts for one part only.
-        for place, part in reversed(list(enumerate(condition.parts))):
-            before = chains.get(place) if place and not condition.any_order else _Chain()
-            values = part.find(text) if before else None
-            if before and values is not None and not (condition.any_order and place + 1 in chains):
-                chains[place + 1] = before.with_part(line, values)
-        whole = _whole(condition, chains)
-        if whole:
-            chains.clear()
-            self._raise(rule, rule.severity, whole.lines, 1, now, whole.values)
-
-    def _see_again(self, rule: Rule, condition: Repeat, line: Line, text: str, now: Moment) -> None:
+    def _see_again(self, rule: Rule, condition: Repeat, line: Line, said: Said, now: Moment) -> None:
         memory = self._memory[rule.id]
-        if condition.until and condition.until.find(text) is not None:
+        if condition.until and said.find(condition.until) is not None:
             memory.loops.clear()
             self._close(rule.id, now.at)
             return
         if condition.after and not memory.armed:
-            memory.armed = condition.after.find(text) is not None
+            memory.armed = said.find(condition.after) is not None
             return
         for place, stage in enumerate(condition.stages):
-            values = stage.pattern.find(text)
+            values = said.find(stage.pattern)
             if values is None:
                 continue
             loop = memory.loops.get(place)
             if loop is None or (condition.beat and now.at - (loop.last.at or now.at) > _MISSED_BEATS * condition.beat):
-                loop = memory.loops[place] = _Loop(line, line, now.at, 0)
+                loop = memory.loops[place] = Running(line, line, now.at, 0)
             loop.last, loop.count = line, loop.count + 1
             lasted = max(now.at - loop.since, condition.beat * (loop.count - 1))
             limit = self.limits.took if self.limits and stage.by_history else None
@@ -334,8 +305,9 @@ class Alerts:
             memory.lasted = lasted if news else memory.lasted
             grown = (again.grown or 0) + news
         memory.stage = stage
-        first = again.line if again else self._raised[rule.id].line if line is None else line
-        self._raised[rule.id] = replace(self._raised[rule.id], line=first, grown=grown)
+        raised = self._raised[rule.id]
+        raised.line = again.line if again else raised.line if line is None else line
+        raised.grown = grown
 
     def _raise(
         self,
@@ -348,65 +320,35 @@ class Alerts:
         stage: Stage | Slow | None = None,
     ) -> None:
         known = self._raised.get(rule.id)
-        evidence = tuple(Evidence(line.number, line.text.strip()) for line in lines)
-        told = {**known_of(now), **values}
-        remedy = remedy_of(rule, now)
-        if isinstance(rule.condition, Match | Succession):
-            memory = self._memory[rule.id]
-            memory.values = told = joined(memory.values, told) if known and known.open else told
-        told = told | meanings(rule, told)
-        if known and known.open and isinstance(rule.condition, Match | Succession):
-            self._raised[rule.id] = replace(
-                known,
-                count=known.count + count,
-                evidence=(*known.evidence, *evidence)[:_MOST_EVIDENCE],
-                title=fill(rule.title, told),
-                cause=fill(rule.cause, told),
-                remedy=fill(remedy, told),
-            )
-            return
-        led = self._led_to(rule, now)
         again = known if known and known.open else None
-        if known and not again:
+        if again and isinstance(rule.condition, Match | Succession):
+            again.add(rule, lines, count, now, values)
+            if lines[0].builder and isinstance(rule.condition, Match) and again.settled:
+                self._settled |= {rule.id}
+            return
+        raised = Raised.by(rule, severity, lines, count, now, values, stage, self._led_to(rule, now))
+        if again:
+            raised.at = again.at
+        elif known:
             self._raised.pop(rule.id)  # raised anew: it stands where it was raised last
-        self._raised[rule.id] = Alert(
-            rule=rule.id,
-            severity="error" if led or (again and again.severity == "error") else severity,
-            title=fill((stage.title if stage else None) or rule.title, told),
-            cause=fill((stage.cause if stage else None) or rule.cause, told) + because(led),
-            remedy=fill(remedy, told),
-            at=again.at if again else now.at,
-            line=lines[0].number if lines else None,
-            count=count,
-            doc=rule.doc,
-            evidence=evidence,
-            step=now.step.index if now.step and rule.where & LOG_PLACES else None,
-        )
+        if raised.because or (again and again.severity == "error"):
+            raised.severity = "error"
+        self._raised[rule.id] = raised
 
     def _led_to(self, rule: Rule, now: Moment) -> Alert | None:
         """The alert of this step that brought this one about; together they are certain, so it is an error too."""
-        for other in self._rules:
-            led = self._raised.get(other.id) if other.leads_to == rule.id else None
+        for other in self._leading.get(rule.id, ()):
+            led = self._raised.get(other)
             if led and led.open and led.step == (now.step.index if now.step else None):
-                self._raised[other.id] = led = replace(led, severity="error")
-                return led
+                led.worsen()
+                return led.alert
         return None
 
     def _close(self, rule_id: str, at: datetime) -> None:
         alert = self._raised.get(rule_id)
         if alert and alert.open:
-            self._raised[rule_id] = replace(alert, ended_at=at)
-
-
-def _whole(condition: Succession, chains: Mapping[int, _Chain]) -> _Chain | None:
-    """The sequence, once all of its parts are found."""
-    parts = range(1, len(condition.parts) + 1)
-    if not condition.any_order:
-        return chains.get(len(condition.parts))
-    if any(part not in chains for part in parts):
-        return None
-    lines = sorted((line for chain in chains.values() for line in chain.lines), key=lambda line: line.number)
-    return _Chain(tuple(lines), {name: value for chain in chains.values() for name, value in chain.values.items()})
+            alert.end(at)
+            self._settled -= {rule_id}
 
 
 def _usual(limit: Limit | None, over: timedelta) -> str | None:
@@ -431,7 +373,3 @@ def _since(known: datetime | None, state: str, now: Moment) -> datetime:
     """Since when a state holds at least: since it was seen first, or since the run was told to stop."""
     asked = now.around.cancel.at if state == "Canceling" and now.around.cancel else now.at
     return min(known or now.at, asked)
-
-
-def _excused(rule: Rule, text: str) -> bool:
-    return rule.unless is not None and rule.unless.find(text) is not None

@@ -12,14 +12,20 @@ from dataclasses import dataclass
 
 from aibtui.core.build import Build
 from aibtui.core.lines import Line
+from aibtui.core.scan import Needle
 from aibtui.core.updates import Alert, RootCause
 
-# For the scanner, RE2 syntax: lines that may hold a code, and the message of one that stands on a line before it.
-NEEDLES: tuple[str, ...] = (
-    r"ERROR: +-> ",
-    r'\b[Cc]ode(?:\\*" ?: ?|=|: )\\*"\w',
-    r'\b[Mm]essage(?:\\*" ?: |: )\\*"',
-    r"unexpected status \d+ ",
+# For the scanner: lines that may hold a code, and the message of one that stands on a line before it.
+NEEDLES: tuple[Needle, ...] = tuple(
+    map(
+        Needle.anywhere,
+        (
+            r"ERROR: +-> ",
+            r'\b[Cc]ode(?:\\*" ?: ?|=|: )\\*"\w',
+            r'\b[Mm]essage(?:\\*" ?: |: )\\*"',
+            r"unexpected status \d+ ",
+        ),
+    )
 )
 _ARROW = re.compile(r"ERROR: (?P<indent> *)-> (?P<code>\w+)(?: : (?P<message>.*))?$")
 _STATUS = re.compile(r"unexpected status \d+ (?:\([^)]*\) )?with (?:error: )?(?P<code>\w+): (?P<message>.*)")

@@ -10,20 +10,32 @@ from aibtui.core.build import Build, Step
 from aibtui.core.clues import Clues
 from aibtui.core.families import Clue, ClueKind
 from aibtui.core.lines import Line
+from aibtui.core.scan import Needle
 from aibtui.core.updates import Alert, Evidence, RootCause
 
-# What a line looks like that may be the cause, in RE2's syntax, for the scanner; `families` decides.
-NEEDLES: tuple[str, ...] = (
-    r"\+ CategoryInfo  ",
-    r"azure-arm: At .* char:[0-9]",
-    r"npm (?:error|ERR!)",
-    r"(?i:\berror\b|\bfatal\b|failure|\w(?:error|exception):|\bexception\b|\bfailed\b|not found|cannot|can't|denied)",
-    r"(?i:\bunable to\b|could ?n[o']t|not installed|is missing|abort(?:ed|ing)|no such file|is not recognized)",
-    r"(?i:exit(?:ed)? (?:with|code|status)|MainEngineThread|\b16[0-5][0-9]\b|0x8a15[0-9a-f]|\bwarn(?:ing)?\b)",
-    r"azure-arm: (?:E|W|dpkg|Line|Err|Failures|[A-Z][a-z]+-\w+|No package|Traceback|curl|The )\b",
-    r": (?:line )?[0-9]+: ",
-    r'<S S="Error">',
-    r"No space left|Read-only file|Operation not|There is not enough|Invalid drive",
+# What a line looks like that may be the cause, for the scanner; `families` decides.
+NEEDLES: tuple[Needle, ...] = (
+    *map(
+        Needle.at_the_start,
+        (
+            r"At .* char:[0-9]",
+            r"(?:E|W|dpkg|Line|Err|Failures|[A-Z][a-z]+-\w+|No package|Traceback|curl|The )\b",
+        ),
+    ),
+    *map(
+        Needle.anywhere,
+        (
+            r"\+ CategoryInfo  ",
+            r"npm (?:error|ERR!)",
+            r"(?i:\berror\b|\bfatal\b|failure|\w(?:error|exception):|\bexception\b|\bfailed\b|not found)",
+            r"(?i:cannot|can't|denied)",
+            r"(?i:\bunable to\b|could ?n[o']t|not installed|is missing|abort(?:ed|ing)|no such file|is not recognized)",
+            r"(?i:exit(?:ed)? (?:with|code|status)|MainEngineThread|\b16[0-5][0-9]\b|0x8a15[0-9a-f]|\bwarn(?:ing)?\b)",
+            r": (?:line )?[0-9]+: ",
+            r'<S S="Error">',
+            r"No space left|Read-only file|Operation not|There is not enough|Invalid drive",
+        ),
+    ),
 )
 
 # Alerts that say that something failed, not what: Packer's and the service's last words.

@@ -9,16 +9,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 
 from aibtui.core import families
 from aibtui.core.build import Step
-from aibtui.core.lines import LOOK_BACK, Block, Line, parse_line
+from aibtui.core.lines import LOOK_BACK, Block, Line, parse_line, split_line
 
 _BELOW = 24
 _ABOVE = 16
 _MOST_LINES = 800
 _LONGEST_TEXT = 8000
+_FEW = 16
 
 
 class Clues:
@@ -38,6 +39,7 @@ class Clues:
         self._gaps: set[int] = set()
         # The number of the first line not read yet, where it begins in the block, and how many more are wanted.
         self._next, self._offset, self._wanted = 1, 0, 0
+        self._hints: list[tuple[int, int]] = []
 
     def go_on(self, block: Block) -> None:
         """Read what is still wanted from the top of a new block."""
@@ -45,25 +47,55 @@ class Clues:
         if self._wanted:
             self._read_below(block)
 
-    def see(self, line: Line, block: Block, offset: int, step: Step | None) -> None:
-        """Take a candidate line at `offset` of `block`, printed while `step` ran or when it had just ended."""
+    def hint(self, number: int, offset: int) -> None:
+        """A line that the running step printed, at `offset` of the block that is read, may be a clue."""
+        self._hints.append((number, offset))
+
+    def settle(self, block: Block, step: Step | None) -> None:
+        """Keep what belongs to the lines hinted at since the last time; `step` printed them."""
+        hints, self._hints = self._hints, []
         if step is None:
             return
-        if step.state != "running":
-            if step.index == self._step and not self._closed:
-                self._closed, self._wanted = True, 0
-                self._read_above(line, block, offset, step)
-            return
-        if not line.builder or not families.is_candidate(line.text):
-            return
+        for place, (number, offset) in enumerate(hints):
+            if len(self._first) >= _MOST_LINES and step.index == self._step:
+                self._take_newest(hints[place:], block, step)
+                return
+            if self._is_clue(block, offset):
+                self._take(number, offset, block, step)
+
+    def _take_newest(self, hints: list[tuple[int, int]], block: Block, step: Step) -> None:
+        """Only the newest lines will be kept: a few of the last clues may be enough, or more, or most of them."""
+        clues = (hint for hint in reversed(hints) if self._is_clue(block, hint[1]))
+        found: list[tuple[int, int]] = []
+        for enough in (_FEW, _MOST_LINES // 8, _MOST_LINES):
+            found += islice(clues, enough - len(found))
+            before = self._newest.copy(), set(self._gaps), self._next, self._offset, self._wanted
+            for number, offset in reversed(found):
+                self._take(number, offset, block, step)
+            if len(found) < enough or (self._newest and self._newest[0].number >= found[-1][0]):
+                return
+            self._newest, self._gaps, self._next, self._offset, self._wanted = before
+
+    def _is_clue(self, block: Block, offset: int) -> bool:
+        end = block.data.find(b"\n", offset)
+        head, text = split_line(block.data[offset : end if end >= 0 else None])
+        return head.builder and families.is_candidate(text.decode("utf-8", "replace"))
+
+    def _take(self, number: int, offset: int, block: Block, step: Step) -> None:
         if step.index != self._step:
             self._begin(step.index)
-        if line.number < self._next:
-            self._wanted = max(self._wanted, _BELOW - self._count_below(line.number))
+        if number < self._next:
+            self._wanted = max(self._wanted, _BELOW - self._count_below(number))
         else:
-            self._read_above(line, block, offset, step)
-            self._next, self._offset, self._wanted = line.number, offset, _BELOW + 1
+            self._read_above(number, offset, block, step)
+            self._next, self._offset, self._wanted = number, offset, _BELOW + 1
         self._read_below(block)
+
+    def close(self, line: Line, block: Block, offset: int, step: Step) -> None:
+        """The step has ended, as the candidate line at `offset` says: keep what the screen showed right before."""
+        if step.index == self._step and not self._closed:
+            self._closed, self._wanted = True, 0
+            self._read_above(line.number, offset, block, step)
 
     def screen(self, step: Step) -> list[list[Line]]:
         """What was kept of the step, as runs of lines that stand together on the screen."""
@@ -81,13 +113,13 @@ class Clues:
         kept = list(self._newest)[-_BELOW:] or self._first[-_BELOW:]
         return len(kept) - bisect_right([line.number for line in kept], number)
 
-    def _read_above(self, line: Line, block: Block, offset: int, step: Step) -> None:
+    def _read_above(self, number: int, offset: int, block: Block, step: Step) -> None:
         """Keep what the screen showed above a line, back to what is kept already or to the step's headline."""
         data = block.before + block.data
         end = len(block.before) + offset
         lowest = max(end - LOOK_BACK, 0)
         floor = max(self._next, step.first_line or 1)
-        number = line.number
+        first = number
         above: list[Line] = []
         while end > lowest and number > floor and len(above) < _ABOVE:
             start = data.rfind(b"\n", 0, end - 1) + 1
@@ -99,7 +131,7 @@ class Clues:
                 above.append(shown)
             end = start
         if number > floor or self._next == 1:
-            self._gaps.add(above[-1].number if above else line.number)
+            self._gaps.add(above[-1].number if above else first)
         for shown in reversed(above):
             self._keep(shown)
 

@@ -41,6 +41,7 @@ class Fold:
         self._facts = FactBook()
         self._sysprep = Sysprep()
         self._transfers = Transfers()
+        self._moved: events.DownloadMoved | None = None
 
     def apply(self, event: Event) -> None:
         """Fold one event of the log in, in the order of its lines."""
@@ -70,7 +71,8 @@ class Fold:
             case events.StepActed(text=text):
                 self._change_step(activity=text)
             case events.DownloadMoved():
-                self._move_download(event)
+                self.move(event)
+                self.show_transfers()
             case events.ImageStateRead(state=state) if self._phase("deprovision").state == "running":
                 self._sysprep = self._sysprep.after(state, event.at)
                 self._change_step(activity=self._sysprep.activity)
@@ -319,8 +321,14 @@ class Fold:
         if called and current.name is None and not current.hidden:
             self._change_step(name=called[1])
 
-    def _move_download(self, event: events.DownloadMoved) -> None:
-        moved = self._transfers.take(event)
+    def move(self, event: events.DownloadMoved) -> None:
+        """A progress line; the build has it when `show_transfers` is called."""
+        if self._transfers.take(event):
+            self._moved = event
+
+    def show_transfers(self) -> None:
+        """Put what has moved into the build."""
+        moved, self._moved = self._moved, None
         if moved:
             self._set(downloads=self._transfers.all)
             percent = f" {moved.percent:.0f} %" if moved.percent is not None else ""

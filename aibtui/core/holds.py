@@ -19,6 +19,7 @@ from aibtui.core.durations import shell_span
 from aibtui.core.lines import Block, Line, parse_line
 from aibtui.core.polls import Template
 from aibtui.core.rulebook import Match, Rule
+from aibtui.core.scan import Needle
 from aibtui.core.sleeps import LEAST_SECONDS, Plan, Sleep, plan_of
 from aibtui.core.updates import Alert, Change, Evidence, Hold, HoldBegan, HoldEnded, PlannedHold
 
@@ -69,13 +70,18 @@ class Holds:
         self._read_to = 0
 
     @staticmethod
-    def needles(marker: str) -> tuple[str, ...]:
-        """What the scanner must look for so that no marker is missed (RE2 syntax)."""
-        return (rf"azure-arm: +(?i:{re.escape(marker.strip())})",)
+    def needle(marker: str) -> Needle:
+        """What the scanner must look for so that no marker is missed."""
+        return Needle.at_the_start(rf" *(?i:{re.escape(marker.strip())})")
 
     def use(self, rule: Rule | None) -> None:
         """Another rule from now on."""
         self._rule = rule
+
+    @property
+    def attentive(self) -> bool:
+        """Whether the next line that the step prints has a meaning, whatever it says."""
+        return self.hold is not None or self._marked is not None
 
     def take_news(self) -> list[tuple[int, Change]]:
         """What began and ended since this was asked last, each with its place among the lines."""

@@ -10,20 +10,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from aibtui.core.build import LogFormat
 
 MAX_LINE = 64 * 1024
+_LEAST_REACH = 4 * 1024
+_LONGEST_MARK = len(b"PACKER ERR 2")
 LOOK_BACK = 16 * 1024
 
-# What tells a generation, where it stands right behind the prefix (and the stamp).
-_FORMAT_MARKS: tuple[tuple[bytes, LogFormat], ...] = (
+# What tells a generation: g1 by OUT and ERR, g2 by the blanks before what a script prints.
+_MARKS: tuple[tuple[bytes, LogFormat], ...] = (
     (b"PACKER OUT", "g1"),
     (b"PACKER ERR", "g1"),
     (b" ui:     azure-arm:", "g2"),
 )
-_MARK_REACH = 40
+_BLANKS = re.compile(rb"(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?ui:     azure-arm:")
 
 Stream = Literal["ui", "error", "log", "raw"]
 
@@ -35,11 +38,12 @@ _PREFIX = re.compile(
 )
 _CONTAINER_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z? +")
 _STAMP = re.compile(rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?: |$)")
-_LEAST_REACH = 4096
-_LONGEST_MARK = len(b"PACKER ERR 2")
 _STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)")
-_PROCESS = re.compile(r"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
-_BUILDER = re.compile(r"(?:(==> |--> | {4}))?(?:azure-arm[\w.]*|vhd):(?: |$)")
+_PROCESS = re.compile(rb"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
+_BUILDER = re.compile(rb"(?:(==> |--> | {4}))?(?:azure-arm[\w.]*|vhd):(?: |$)")
+# Almost all that a script prints stands behind these bytes, near the start of the line.
+_SPOKEN = b"azure-arm: "
+_REACH = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,64 +116,97 @@ class Lines:
         return block
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands before a line's text: the fields of a Line, without its number and its text."""
+
+    at: datetime | None
+    stream: Stream
+    builder: bool = False
+    arrow: bool = False
+    process: str | None = None
+    operation_id: str | None = None
+
+    def line(self, number: int, at: datetime | None, text: bytes) -> Line:
+        """The line with this head; `at` is the stamp to take where the head has none."""
+        return Line(
+            number,
+            self.at or at,
+            self.stream,
+            text.decode("utf-8", "replace"),
+            self.builder,
+            self.arrow,
+            self.process,
+            self.operation_id,
+        )
+
+
 def parse_line(raw: bytes, number: int, at: datetime | None = None) -> Line:
     """Understand one line; `at` is the stamp to take where the line has none of its own."""
+    head, text = split_line(raw)
+    return head.line(number, at, text)
+
+
+def split_line(raw: bytes) -> tuple[Head, bytes]:
+    """A line's head and its text, undecoded. Lines of one second have the same head, which is understood once."""
+    end = raw.find(_SPOKEN, 0, _REACH) + len(_SPOKEN)
+    if end >= len(_SPOKEN):
+        head, length = _head(raw[:end])
+        if length == end:  # else the builder's name is only quoted in the text
+            return head, raw[end:MAX_LINE].rstrip(b"\r\n")
     raw = raw[:MAX_LINE].rstrip(b"\r\n")
+    head, length = _understand(raw)
+    return head, raw[length:]
+
+
+def _understand(raw: bytes) -> tuple[Head, int]:
+    """The head of a line, and how many bytes it has."""
     prefix = _PREFIX.match(raw)
     if prefix is None:
         stamped = _CONTAINER_STAMP.match(raw)
-        return Line(number, at, "raw", raw[stamped.end() if stamped else 0 :].decode("utf-8", "replace"))
-    rest = raw[prefix.end() :]
-    stamp = _STAMP.match(rest)
+        return Head(None, "raw"), stamped.end() if stamped else 0
+    begin, at = prefix.end(), None
+    stamp = _STAMP.match(raw, begin)
     if stamp:
-        at = _stamp(stamp)
-        rest = rest[stamp.end() :]
+        begin, at = stamp.end(), _stamp(stamp)
     marker = prefix.group(2)
-    operation = prefix.group(1)
-    text = rest.decode("utf-8", "replace")
     stream: Stream = "log"
     if marker == b"OUT":
         stream = "ui"
-    elif text.startswith("ui error:"):
+    elif raw.startswith(b"ui error:", begin):
         # The first generation shows every message on OUT; what its ERR repeats is a copy.
-        stream, text = ("log" if marker else "error"), text[10:]
-    elif text.startswith("ui:"):
-        stream, text = ("log" if marker else "ui"), text[4:]
-    elif not marker and not stamp and text.startswith(("==> ", "--> ", "ERROR: ")):
+        stream, begin = ("log" if marker else "error"), begin + 9 + raw.startswith(b" ", begin + 9)
+    elif raw.startswith(b"ui:", begin):
+        stream, begin = ("log" if marker else "ui"), begin + 3 + raw.startswith(b" ", begin + 3)
+    elif not marker and not stamp and raw.startswith((b"==> ", b"--> ", b"ERROR: "), begin):
         stream = "ui"
-    arrow, process = False, None
-    speaker = _PROCESS.match(text) if stream == "log" else None
-    if speaker:
-        process, text = speaker.group(1), text[speaker.end() :]
-    builder = _BUILDER.match(text) if stream in ("ui", "error") else None
-    if builder:
-        arrow = builder.group(1) == "==> "
-        if builder.group(1) != "--> ":
-            text = text[builder.end() :]
-    return Line(
-        number,
-        at,
-        stream,
-        text,
-        builder=builder is not None,
-        arrow=arrow,
-        process=process,
-        operation_id=operation.decode() if operation else None,
-    )
+    arrow, builder, process = False, None, None
+    if stream == "log":
+        speaker = _PROCESS.match(raw, begin)
+        if speaker:
+            process, begin = speaker.group(1).decode(), speaker.end()
+    else:
+        builder = _BUILDER.match(raw, begin)
+        if builder:
+            arrow = builder.group(1) == b"==> "
+            if builder.group(1) != b"--> ":
+                begin = builder.end()
+    operation = prefix.group(1)
+    return Head(at, stream, builder is not None, arrow, process, operation.decode() if operation else None), begin
+
+
+_head = lru_cache(maxsize=256)(_understand)
 
 
 def format_of(data: bytes) -> LogFormat | None:
     """The generation that a block's own prefixes show: g1 by OUT and ERR, g2 by its script output; g3 while neither is
     seen. None where no line is Packer's. What a script prints is behind a prefix and cannot pretend to be one.
     """
-    for needle, told in _FORMAT_MARKS:
+    for needle, told in _MARKS:
         at = data.find(needle)
         while at >= 0:
-            start = data.rfind(b"\n", 0, at) + 1
-            prefix = _PREFIX.match(data, start)
-            if prefix and prefix.end() <= at + len(needle) <= prefix.end() + _MARK_REACH:
-                return told
-            if prefix and told == "g1" and prefix.group(2):
+            prefix = _PREFIX.match(data, data.rfind(b"\n", 0, at) + 1)
+            if prefix and (prefix.group(2) if told == "g1" else _BLANKS.match(data, prefix.end())):
                 return told
             end = data.find(b"\n", at)
             at = data.find(needle, end) if end >= 0 else -1
@@ -236,11 +273,8 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
     counted, line = 0, block.first_line
     if since is not None and first[1] - since >= at_least:
         counted, line = first[0], line + data.count(b"\n", 0, first[0])
-        before = block.before
-        stamped = next_stamp(before, before.rfind(b"\n", 0, -1) + 1) is not None
-        yield Gap(first[0], line, since, first[1], silent=first[0] == 0 and stamped)
-    last_at = max(data.rfind(b"PACKER 2"), data.rfind(b"PACKER ERR 2"))
-    last = next_stamp(data, data.rfind(b"\n", 0, last_at) + 1)
+        yield Gap(first[0], line, since, first[1], silent=first[0] == 0 and _ends_stamped(block.before))
+    last = next_stamp(data, data.rfind(b"\n", 0, _last_mark(data, 0, len(data))) + 1)
     parts = [(first, last)] if last else []
     while parts:
         low, high = parts.pop()
@@ -255,6 +289,11 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
             yield Gap(high[0], line, low[1], high[1], silent=between == 1)
         else:
             parts += [(middle, high), (low, middle)]
+
+
+def _ends_stamped(lines: bytes) -> bool:
+    """Whether the last line has a stamp of its own; the oldest format stamps nothing that a script prints."""
+    return next_stamp(lines, lines.rfind(b"\n", 0, -1) + 1) is not None
 
 
 def next_stamp(data: bytes, position: int, until: int | None = None) -> tuple[int, datetime] | None:

@@ -6,42 +6,49 @@ Valid for the three generations of Azure Image Builder's customization.log; noth
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from aibtui.core import events, transfers
+from aibtui.core import events, progress
 from aibtui.core.build import PhaseName
 from aibtui.core.events import Event
 from aibtui.core.lines import Line
+from aibtui.core.scan import Needle
 
 Speaker = Literal["headline", "builder", "packer", "core", "plugin", "end", "any"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of line. `needle` (RE2 syntax) finds it in bytes; `pattern` must match its text from the start.
+    """One kind of line. `needle` finds it; `pattern` must match its text from the start.
 
     `speaker` says who must have said it: a headline (`==> azure-arm:`), the builder with or without the arrow (so a
     script's output too), Packer's screen without a builder, Packer's core log, a plug-in's log, or the service's end
     marker.
     """
 
-    needle: str
+    needle: Needle
     speaker: Speaker
     pattern: re.Pattern[str]
     make: Callable[[Line, re.Match[str]], Event | None]
 
 
 def _row(needle: str, speaker: Speaker, pattern: str, make: Callable[[Line, re.Match[str]], Event | None]) -> Row:
-    return Row(needle, speaker, re.compile(pattern), make)
+    where = Needle.at_the_start if needle.startswith("^") else Needle.anywhere
+    return Row(where(needle.removeprefix("^")), speaker, re.compile(pattern), make)
+
+
+def transferred(line: Line, _: re.Match[str]) -> Event | None:
+    """What a progress line tells."""
+    return progress.read(line.number, line.at, line.stream, line.text)
 
 
 def _phase(name: PhaseName) -> Callable[[Line, re.Match[str]], Event]:
     return lambda line, _: events.PhaseReached(line.number, line.at, name)
 
 
-def _acted(line: Line, match: re.Match[str]) -> Event:
+def acted(line: Line, match: re.Match[str]) -> Event:
     return events.StepActed(line.number, line.at, (match["what"] or line.text).strip().rstrip(". "))
 
 
@@ -211,7 +218,7 @@ PATTERNS: tuple[Row, ...] = (
     _row(
         "Provisioning with windows-shell", "headline", r"Provisioning with windows-shell", _plain_step("windows-shell")
     ),
-    _row("azure-arm: Restarting Machine", "headline", r"Restarting Machine$", _plain_step("windows-restart")),
+    _row("^Restarting Machine", "headline", r"Restarting Machine$", _plain_step("windows-restart")),
     _row(
         "Uploading the Windows update elevated script",
         "headline",
@@ -246,7 +253,7 @@ PATTERNS: tuple[Row, ...] = (
         "Waiting for machine to restart|Machine successfully restarted",
         "headline",
         r"(?P<what>Waiting for machine to restart|Machine successfully restarted)",
-        _acted,
+        acted,
     ),
     _row(
         "Searching for Windows updates|Downloading Windows updates|Installing Windows updates|Running Windows update"
@@ -257,7 +264,7 @@ PATTERNS: tuple[Row, ...] = (
         r"|Running Windows update|Restarting the machine|Waiting for machine to become available"
         r"|Waiting for the Windows Modules Installer to exit|No Windows updates found|Checking for pending restart"
         r"|Restart complete|Waiting for operation to complete \(system performance: [^)]*\))",
-        _acted,
+        acted,
     ),
     _row(
         "IMAGE_STATE_",
@@ -265,7 +272,7 @@ PATTERNS: tuple[Row, ...] = (
         r"(?P<state>IMAGE_STATE_[A-Z_]+)\s*$",
         lambda line, m: events.ImageStateRead(line.number, line.at, m["state"]),
     ),
-    _row(transfers.NEEDLE, "any", "", lambda line, _: transfers.read(line)),
+    _row(progress.NEEDLE, "any", "", transferred),
     # Endings.
     _row(
         "Build '[^']*' finished",
@@ -299,8 +306,6 @@ PATTERNS: tuple[Row, ...] = (
     ),
 )
 
-NEEDLES: tuple[str, ...] = tuple(row.needle for row in PATTERNS)
-
 
 def _speaks(line: Line, speaker: Speaker) -> bool:
     match speaker:
@@ -321,9 +326,9 @@ def _speaks(line: Line, speaker: Speaker) -> bool:
             return line.stream in ("ui", "error", "raw")
 
 
-def read(line: Line) -> Iterator[Event]:
-    """The events of one line; most candidate lines have one, many have none."""
-    for row in PATTERNS:
+def read(line: Line, rows: Iterable[Row] = PATTERNS) -> Iterator[Event]:
+    """The events of one line, by these rows; most candidate lines have one, many have none."""
+    for row in rows:
         if _speaks(line, row.speaker):
             match = row.pattern.match(line.text)
             event = row.make(line, match) if match else None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aibtui.core import transfers
+from aibtui.core import progress
 from aibtui.core.lines import Block, Line, next_stamp, parse_line
 
 _SLOT = timedelta(minutes=1)
@@ -198,7 +198,7 @@ def _essence(line: Line) -> str:
     tell how far something is, or what it is about, another number is another line.
     """
     text = line.text.strip()[:_LONGEST_LINE]
-    if transfers.read(line):
+    if progress.read(line.number, line.at, line.stream, line.text):
         return f"{line.number}"
     text = _TIMES.sub("", text)
     if _COUNTS_TRIES.search(text) and not _OF_ALL.search(text):

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import re2
 
 from aibtui.core.build import PHASES
+from aibtui.core.scan import Needle
 from aibtui.core.updates import Severity
 
 Where = Literal["output", "packer", "debug", "raw", "message", "provisioning", "devops"]
@@ -38,11 +39,20 @@ class Pattern:
 
     source: str
     regex: Any = field(compare=False)
+    groups: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, source: str, options: Any) -> Pattern:
+        """Compiled with RE2's options; over bytes, as its binding is slow at a str. Raises re2.error."""
+        regex = re2.compile(source.encode(), options)
+        return cls(source, regex, tuple((name.decode(), place) for name, place in regex.groupindex.items()))
 
     def find(self, text: str) -> dict[str, str | None] | None:
         """The named groups where it is found in `text`, else None."""
-        match = self.regex.search(text)
-        return match.groupdict() if match else None
+        match = self.regex.search(text.encode("utf-8", "replace"))
+        if match is None:
+            return None
+        return {name: match[place] and match[place].decode("utf-8", "replace") for name, place in self.groups}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +219,7 @@ _DURATION = re.compile(r"(\d+)([smh])")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HEAD = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 _ID_LINE = re.compile(r"^[ \t]*id[ \t]*=", re.MULTILINE)
+_ENDS = re.compile(r"(?<!\\)(?:\\\\)*\$$")
 _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 
 
@@ -253,18 +264,25 @@ def lay_over(base: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(by_id.values())
 
 
-def needle(pattern: Pattern) -> str:
-    """The pattern as the scanner wants it: found anywhere in a block of lines, capturing nothing."""
-    return f"(?i:{_NAMED_GROUP.sub('(?:', pattern.source.removeprefix('^').removesuffix('$'))})"
+def needle_of(pattern: Pattern) -> Needle:
+    """The pattern as the scanner wants it, capturing nothing."""
+    source = _NAMED_GROUP.sub("(?:", pattern.source)
+    return Needle(f"(?i:{source})", f"(?i:{_unanchored(source)})")
+
+
+def _unanchored(source: str) -> str:
+    """Without what ties it to the ends of its line; a dollar that is escaped is a dollar."""
+    source = source.removeprefix("^")
+    return source[:-1] if _ENDS.search(source) else source
 
 
 def any_of(patterns: Iterable[Pattern]) -> Pattern | None:
     """One pattern that is found wherever one of these is; None for none of them."""
-    source = "|".join(dict.fromkeys(needle(pattern) for pattern in patterns))
+    source = "|".join(dict.fromkeys(needle_of(pattern).text for pattern in patterns))
     options = re2.Options()
     options.log_errors = False
     options.max_mem = 256 << 20
-    return Pattern(source, re2.compile(source, options)) if source else None
+    return Pattern.of(source, options) if source else None
 
 
 def _compile(table: Mapping[str, Any], file: str, name: str) -> Rule:
@@ -385,9 +403,10 @@ def _pattern(source: str) -> Pattern:
     inner = source.removeprefix("^").removesuffix("$")
     if re.search(r"(?<!\\)(?:\\\\)*\$", inner) or re.search(r"(?<![\\\[])\^", inner):
         raise ValueError(f"{source!r}: ^ and $ stand at the two ends only")
-    if not source or re2.compile(source, options).search(""):
+    pattern = Pattern.of(source, options)
+    if pattern.find("") is not None:
         raise ValueError(f"{source!r} matches an empty line")
-    return Pattern(source, re2.compile(source, options))
+    return pattern
 
 
 def _link(doc: str | None) -> str | None:

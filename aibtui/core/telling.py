@@ -107,6 +107,11 @@ def fill(text: str, values: Mapping[str, str | None]) -> str:
     return _PLACEHOLDER.sub(lambda match: values.get(match[1]) or ("?" if match[2] is None else match[2]), text)
 
 
+def filled(text: str, values: Mapping[str, str | None]) -> bool:
+    """Whether all that the text names is known, as far as it ever will be: a meaning depends on its group alone."""
+    return all(values.get(match[1]) or match[1].endswith("_meaning") for match in _PLACEHOLDER.finditer(text))
+
+
 def minutes(span: timedelta) -> str:
     return str(int(span.total_seconds() // 60))
 

@@ -218,8 +218,9 @@ class Run:
         self._ends = {name: (log.generation, log.size) for name, log in self._logs.items()}
         if writable and self._directory is not None:
             self._repair()
-            if not (self._directory / "run.json").exists():
-                self._write_info(self._known)
+            told = self._known.run_state if self._known else self.info.run_state
+            if not (self._directory / "run.json").exists() or told != self.info.run_state:
+                self._write_info(self._known)  # a kill came between the look and its word here
         self._join()
 
     def _join(self) -> None:

@@ -1,6 +1,6 @@
 """What the rules cost: `python -m tests.bench.rules` explains made-up logs with all rules, and with none.
 
-Ratios of one run, interleaved, because the machine is noisy: the one scan of the bytes for all rules' needles against
+Ratios of one run, interleaved, because the machine is noisy: the one scan of the bytes for all needles against
 the rest of an explain, and a whole explain with all rules against one without any.
 """
 
@@ -13,11 +13,11 @@ from statistics import median
 from uuid import UUID
 
 from aibtui.cli.rulefiles import built_in_rules
-from aibtui.core.alerts import Alerts
+from aibtui.core.holds import MARKER
+from aibtui.core.interest import Interests
 from aibtui.core.lines import Block
 from aibtui.core.monitor import Monitor
 from aibtui.core.rulebook import Rule
-from aibtui.core.scan import Scanner
 from aibtui.emulator import load_scenario
 from aibtui.emulator.story import timeline
 from aibtui.sources.whole import whole_of
@@ -42,12 +42,12 @@ def explain(data: bytes, rules: tuple[Rule, ...]) -> None:
 
 
 def rounds(data: bytes) -> Iterator[tuple[float, float, float]]:
-    """Seconds of the scan for the rules alone, of an explain with all rules, and with none."""
+    """Seconds of the scan alone, of an explain with all rules, and with none."""
     rules = built_in_rules()
-    scanner = Scanner(Alerts.needles(rules))
+    scanner = Interests(rules, MARKER).scanner
     block = Block(data, 1)
     for _ in range(ROUNDS):
-        scan = timed(lambda: sum(1 for _ in scanner.lines(block)))
+        scan = timed(lambda: sum(1 for _ in scanner.candidates(block)))
         yield scan, timed(lambda: explain(data, rules)), timed(lambda: explain(data, ()))
 
 

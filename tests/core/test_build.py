@@ -249,7 +249,7 @@ def summary(build: Build) -> tuple[object, ...]:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sampled_from(FORMATS), st.lists(st.integers(1, 5000), max_size=30), st.booleans())
 def test_any_chunking_gives_the_same_build_and_alerts(log_format: LogFormat, sizes: list[int], fails: bool) -> None:
     log = windows(log_format)

@@ -130,7 +130,7 @@ def test_a_whole_log_in_one_look_tells_the_same_hold_in_its_place() -> None:
 
 
 @given(st.lists(st.integers(1, 4000), max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_any_chunking_tells_the_same_holds(cuts: list[int]) -> None:
     log = dumped(begun(), HOLDING).out("Sleep").wait(1).out("for 20 minutes").wait(1200).out("Awake").returned(0)
     dumped(log, ("C:\\Build\\Next.ps1",)).out("Sleep").wait(600).out("go on").out("Sleep").wait(4).out(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aibtui.core import standing, transfers
+from aibtui.core import progress, standing
 from aibtui.core.build import Build, LogFormat
 from aibtui.core.events import DownloadMoved
-from aibtui.core.lines import Line, Lines
+from aibtui.core.lines import Lines
 from aibtui.core.monitor import Monitor
 from aibtui.core.polls import Chunk, Poll, Status, Template
 from aibtui.core.pulse import Sampler
@@ -38,7 +38,7 @@ def raised(update: Update, rule: str) -> Alert | None:
 
 
 def seen(text: str, stream: str = "ui") -> DownloadMoved | None:
-    return transfers.read(Line(1, START, stream, text, builder=stream == "ui"))  # type: ignore[arg-type]  # two of four
+    return progress.read(1, START, stream, text)  # type: ignore[arg-type]  # two of four
 
 
 # Forms

@@ -95,7 +95,7 @@ def slowly(log: list[bytes]) -> tuple[list[int], dict[int, timedelta]]:
 
 
 @given(st.lists(lines, max_size=40), st.integers(0, 40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_many_lines_at_once_are_judged_as_one_by_one(log: list[bytes], cut: int) -> None:
     skim = Skim()
     made = b""

@@ -247,7 +247,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(actions=ACTIONS, seed=st.integers(0, 1 << 30))
 def test_whatever_happens_the_newest_generation_is_the_blob(actions: list[tuple[str, int]], seed: int) -> None:
     asyncio.run(_play(actions, seed))

@@ -331,6 +331,7 @@ async def test_what_is_typed_in_one_breath_goes_to_the_prompt() -> None:
 
 async def test_find_counts_and_goes_on() -> None:
     async with shown(MemoryLog(numbered(1, 1000)), 1).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)  # the first line is the log's only when all lines are known
         await press(pilot, "g", "slash", *"y 99", "enter")
         assert cursor(pilot) == "entry 99."
         assert "1 of 11" in below(pilot)

@@ -89,7 +89,7 @@ def seen(rows: LogRows, byte: int, least: int) -> bool:
 
 
 @given(rows())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_down_and_up_are_the_same_way(rows: LogRows) -> None:
     down = list(rows.down(rows.first()))
     assert down == list(rows.up(rows.last()))[::-1]
@@ -97,7 +97,7 @@ def test_down_and_up_are_the_same_way(rows: LogRows) -> None:
 
 
 @given(rows())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_line_that_is_to_be_seen_has_a_row_or_is_in_a_run(rows: LogRows) -> None:
     walked = list(rows.down(rows.first()))
     shown = [row[:2] for row in walked if row.kind != RUN_ROW]
@@ -109,7 +109,7 @@ def test_every_line_that_is_to_be_seen_has_a_row_or_is_in_a_run(rows: LogRows) -
 
 
 @given(rows(), st.integers(0, 70))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_line_is_found_in_its_row_or_next_to_it(rows: LogRows, line: int) -> None:
     walked = list(rows.down(rows.first()))
     found = rows.at(line)
@@ -124,7 +124,7 @@ def test_a_line_is_found_in_its_row_or_next_to_it(rows: LogRows, line: int) -> N
 
 
 @given(rows(), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_revealed_line_has_a_row_of_its_own(rows: LogRows, data: st.DataObject) -> None:
     if not rows.index.lines:
         return
@@ -134,7 +134,7 @@ def test_a_revealed_line_has_a_row_of_its_own(rows: LogRows, data: st.DataObject
 
 
 @given(rows())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_run_is_folded_from_a_number_of_lines_on(rows: LogRows) -> None:
     for row in rows.down(rows.first()):
         if row.kind == RUN_ROW:
