@@ -11,6 +11,7 @@ from aibtui.core.build import Build
 from aibtui.core.lines import Line
 from aibtui.core.memory import Memory, Running, Said
 from aibtui.core.moment import Moment
+from aibtui.core.pattern import Pattern, any_of
 from aibtui.core.polls import Status
 from aibtui.core.pulse import Pulse
 from aibtui.core.raised import Raised
@@ -26,7 +27,6 @@ from aibtui.core.rulebook import (
     Stage,
     Stall,
     Succession,
-    any_of,
 )
 from aibtui.core.telling import minutes
 from aibtui.core.thresholds import Limit, Limits
@@ -65,10 +65,7 @@ class Alerts:
         before = {rule.id: rule for rule in self._rules}
         self._rules = tuple(rules)
         self._by_place = {place: [rule for rule in self._rules if place in rule.where] for place in LINE_PLACES}
-        self._any = {
-            place: any_of(pattern for rule in here for pattern in rule.patterns)
-            for place, here in self._by_place.items()
-        }
+        self._any: dict[str, Pattern | None] = {}
         self._timed = [rule for rule in self._rules if isinstance(rule.condition, Silence | Stall | Loop | Lasting)]
         self._leading: dict[str, list[str]] = {}
         for rule in self._rules:
@@ -103,10 +100,12 @@ class Alerts:
     def see_line(self, line: Line, now: Moment, place: str | None = None) -> None:
         """Run the rules of the log over one line, or those of `place`, where it comes from another log."""
         place = place or place_of(line)
+        if place not in self._any:  # many patterns in one are slow to make, and few places are asked for so
+            self._any[place] = any_of(pattern for rule in self._by_place[place] for pattern in rule.patterns)
         some = self._any[place]
-        if some is None or some.find(line.text) is None:
-            return
         said = Said(line.text.strip())
+        if some is None or some.find(said.text) is None:
+            return
         for rule in self._by_place[place]:
             if _applies(rule, now, place):
                 self._see(rule, line, said, now)

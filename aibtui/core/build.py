@@ -146,8 +146,7 @@ class Build:
     @property
     def step(self) -> Step | None:
         """The step that runs, else the one that failed or was stopped, else the last that ended."""
-        begun = [step for step in self.steps if step.state not in ("planned", "skipped")]
-        return begun[-1] if begun else None
+        return next((step for step in reversed(self.steps) if step.state not in ("planned", "skipped")), None)
 
     @property
     def run_started_at(self) -> datetime | None:

@@ -115,16 +115,15 @@ class Clues:
 
     def _read_above(self, number: int, offset: int, block: Block, step: Step) -> None:
         """Keep what the screen showed above a line, back to what is kept already or to the step's headline."""
-        data = block.before + block.data
-        end = len(block.before) + offset
-        lowest = max(end - LOOK_BACK, 0)
+        data = block.above(offset)
+        end = len(data)
         floor = max(self._next, step.first_line or 1)
         first = number
         above: list[Line] = []
-        while end > lowest and number > floor and len(above) < _ABOVE:
+        while end > 0 and number > floor and len(above) < _ABOVE:
             start = data.rfind(b"\n", 0, end - 1) + 1
-            if start < lowest:
-                break
+            if start == 0 and len(data) == LOOK_BACK:
+                break  # it may begin further up
             number -= 1
             shown = parse_line(data[start : end - 1], number)
             if shown.builder:

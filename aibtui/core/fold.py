@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from aibtui.core import events
+from aibtui.core import endings, events
 from aibtui.core.build import PHASES, Build, LogFormat, Phase, PhaseName, State, Step
 from aibtui.core.events import Event
 from aibtui.core.facts import FactBook
@@ -18,14 +18,7 @@ from aibtui.core.sysprep import Sysprep
 from aibtui.core.transfers import Transfers
 
 _SCRIPT_CALL = re.compile(r"""^[&.]?\s*["']?(?:[^\s"']*[\\/])?([\w.-]+\.(?:ps1|cmd|bat|sh|exe|msi))\b""")
-_EXIT_STATUS = re.compile(r"Script exited with non-zero exit status: (-?\d+)")
-_IN_LOG: tuple[PhaseName, ...] = ("prepare", "deploy", "connect", "customize", "deprovision", "capture", "cleanup")
 _SERVICE_MADE = ("/aib/packerInput/", "/tmp/packer-shell", "/tmp/powershell-provisioner")
-# A time-out ends a run within seconds of the budget; two real logs stopped at 120 min - 3 s and 300 min + 1 s.
-_TIMEOUT_STEP = timedelta(minutes=5)
-_LEAST_TIMEOUT = timedelta(minutes=6)  # the service takes 6 to 960
-_ROUND_TOLERANCE = timedelta(seconds=20)
-_KNOWN_TOLERANCE = timedelta(minutes=1)
 
 
 class Fold:
@@ -84,7 +77,7 @@ class Fold:
             case events.DeletionRequested():
                 self._believe()
             case events.CancelSpread():
-                self._time_stop(event.at)
+                self.build = endings.stopped_at(self.build, event.at)
             case events.BuildFinished() | events.BuildErrored() | events.BuildCancelled() | events.LogEnded():
                 self._end(event)
 
@@ -271,29 +264,7 @@ class Fold:
         if self._doubts(event):
             return
         self._close_step(event, "failed")
-        self._fail_phase(event, "failed")
-
-    def _fail_phase(self, event: Event, state: State) -> None:
-        """What ran has ended badly; what was not reached is skipped, and only the clean-up is still to come."""
-        phases = []
-        for phase in self.build.phases:
-            if phase.name == "cleanup":
-                pass
-            elif phase.state == "running":
-                phase = replace(phase, state=state, ended_at=event.at, last_line=event.line - 1)
-            elif phase.state == "planned":
-                phase = replace(phase, state="skipped")
-            phases.append(phase)
-        steps = tuple(replace(step, state="skipped") if step.state == "planned" else step for step in self.build.steps)
-        self._set(phases=tuple(phases), steps=steps)
-
-    def _blame_last_phase(self) -> None:
-        """Where the clean-up began before Packer said that the build failed, the phase before it is the one."""
-        phases = self.build.phases
-        reached = [place for place, phase in enumerate(phases[: PHASES.index("cleanup")]) if phase.started_at]
-        if reached and phases[reached[-1]].state == "done":
-            place = reached[-1]
-            self._set(phases=(*phases[:place], replace(phases[place], state="failed"), *phases[place + 1 :]))
+        self.build = endings.ended_badly(self.build, event, "failed")
 
     def _believe(self) -> None:
         doubted, self._doubted = self._doubted, []
@@ -352,10 +323,9 @@ class Fold:
         if isinstance(event, events.LogEnded):
             if self.build.outcome == "running":
                 self._close_step(event, "failed")
-                self._fail_phase(event, "failed")
+                self.build = endings.ended_badly(self.build, event, "failed")
                 self._set(outcome="failed")
-            self._finish_phases(event)
-            self._set(log_done=True)
+            self.build = endings.log_over(self.build, event)
             return
         if self.build.outcome == "running":
             self._verdict(event)
@@ -367,49 +337,11 @@ class Fold:
                 self._set(outcome="succeeded")
             case events.BuildErrored(message=message):
                 self._close_step(event, "failed")
-                self._fail_phase(event, "failed")
-                self._blame_last_phase()
-                exit_status = _EXIT_STATUS.search(message)
-                failed = next((step for step in self.build.steps if step.state == "failed"), None)
-                if exit_status and failed:
-                    steps = self.build.steps
-                    told = replace(failed, exit_code=int(exit_status[1]))
-                    self._set(steps=(*steps[: failed.index - 1], told, *steps[failed.index :]))
-                self._set(outcome="failed", message=message)
+                failed = endings.blamed(endings.ended_badly(self.build, event, "failed"))
+                self.build = endings.with_verdict(failed, message)
             case events.BuildCancelled():
                 self._close_step(event, "stopped")
-                self._fail_phase(event, "stopped")
-                self._set(outcome="stopped", probably_timed_out=self._timed_out(event.at))
-
-    def _time_stop(self, at: datetime | None) -> None:
-        """The stop has a better time now: where its own line had no stamp it bore an older one."""
-        build = self.build
-        if build.outcome != "stopped" or at is None:
-            return
-        stopped = tuple(replace(step, ended_at=at) if step.state == "stopped" else step for step in build.steps)
-        phases = tuple(replace(phase, ended_at=at) if phase.state == "stopped" else phase for phase in build.phases)
-        self._set(steps=stopped, phases=phases, probably_timed_out=self._timed_out(at))
-
-    def _finish_phases(self, event: Event) -> None:
-        """The log is over: its last phase ends with its last line, and what it never reached will not come."""
-        phases = []
-        for phase in self.build.phases:
-            if phase.name in _IN_LOG and phase.state == "running":
-                phase = replace(phase, state="done", ended_at=event.at, last_line=event.line)
-            elif phase.name in _IN_LOG and phase.state == "planned":
-                phase = replace(phase, state="skipped")
-            phases.append(phase)
-        self._set(phases=tuple(phases))
-
-    def _timed_out(self, at: datetime | None) -> bool:
-        start = self.build.run_started_at if self.build.facts.run_started_at or self.build.status else None
-        if start is None or at is None:
-            return False
-        span = at - start
-        if self.build.timeout and abs(span - self.build.timeout) <= _KNOWN_TOLERANCE:
-            return True
-        off = span % _TIMEOUT_STEP
-        return span > _LEAST_TIMEOUT and min(off, _TIMEOUT_STEP - off) <= _ROUND_TOLERANCE
+                self.build = endings.stopped(endings.ended_badly(self.build, event, "stopped"), event.at)
 
     # What is known of the log as a whole
 

@@ -8,7 +8,8 @@ from typing import Literal
 
 from aibtui.core import arm_error, cause, holds, packer
 from aibtui.core.packer import Row
-from aibtui.core.rulebook import LOG_PLACES, Rule, needle_of
+from aibtui.core.pattern import needle_of
+from aibtui.core.rulebook import LOG_PLACES, Rule
 from aibtui.core.scan import Needle, Scanner
 
 # clue: nobody but who collects clues. rules: they alone. act: it tells what the step does now, and no more.

@@ -37,8 +37,8 @@ _PREFIX = re.compile(
     rb"PACKER(?: (OUT|ERR)\b)?(?: |$)"
 )
 _CONTAINER_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z? +")
-_STAMP = re.compile(rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(?: |$)")
-_STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)")
+_STAMP = re.compile(rb"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?: |$)")
+_STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
 _PROCESS = re.compile(rb"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
 _BUILDER = re.compile(rb"(?:(==> |--> | {4}))?(?:azure-arm[\w.]*|vhd):(?: |$)")
 # Almost all that a script prints stands behind these bytes, near the start of the line.
@@ -67,22 +67,51 @@ class Line:
     operation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Block:
     """Whole lines in a row, the first with number `first_line`; `before` is up to LOOK_BACK bytes of earlier ones."""
 
-    data: bytes
-    first_line: int
-    before: bytes = b""
+    def __init__(self, data: bytes, first_line: int, before: bytes = b"") -> None:
+        self.data = data
+        self.first_line = first_line
+        self.before = before
+        self._counted = (0, first_line)
+        self._lines: int | None = None
+
+    def number_at(self, offset: int) -> int:
+        """The number of the line that begins at `offset`. Lines are counted on from where it was asked for last."""
+        known, number = self._counted if offset >= self._counted[0] else (0, self.first_line)
+        number += self.data.count(b"\n", known, offset)
+        self._counted = (offset, number)
+        return number
+
+    @property
+    def lines(self) -> int:
+        """How many there are; the last one of a log may have no end."""
+        if self._lines is None:
+            known, number = self._counted
+            self._lines = number - self.first_line + self.data.count(b"\n", known) or 1
+        return self._lines
+
+    def above(self, offset: int) -> bytes:
+        """Up to LOOK_BACK bytes before `offset`."""
+        if offset >= LOOK_BACK:
+            return self.data[offset - LOOK_BACK : offset]
+        return (self.before + self.data[:offset])[-LOOK_BACK:]
 
 
 class Lines:
     """Cuts a stream of bytes into blocks of whole lines; keeps what is not a whole line yet."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._count = 0
+        self._newest: Block | None = None
         self._tail = bytearray()
         self._before = b""
+
+    @property
+    def count(self) -> int:
+        """The lines so far. Those of the newest block are counted when somebody asks, or while they are read."""
+        return self._count + (self._newest.lines if self._newest else 0)
 
     def feed(self, data: bytes) -> Block | None:
         """Take more bytes; None while they end no line."""
@@ -110,10 +139,10 @@ class Lines:
         self._tail += data[: MAX_LINE - len(self._tail)]
 
     def _block(self, whole: bytes) -> Block:
-        block = Block(whole, self.count + 1, self._before)
-        self.count += whole.count(b"\n") or 1
+        self._count = self.count
+        self._newest = Block(whole, self._count + 1, self._before)
         self._before = (self._before + whole[-LOOK_BACK:])[-LOOK_BACK:]
-        return block
+        return self._newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +245,7 @@ def format_of(data: bytes) -> LogFormat | None:
 
 def _stamp(match: re.Match[bytes]) -> datetime | None:
     try:
-        return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]  # six ints
+        return datetime.fromisoformat(match[1].decode().replace("/", "-")).replace(tzinfo=UTC)
     except ValueError:
         return None
 
@@ -270,10 +299,9 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
     first = next_stamp(data, 0)
     if first is None:
         return
-    counted, line = 0, block.first_line
     if since is not None and first[1] - since >= at_least:
-        counted, line = first[0], line + data.count(b"\n", 0, first[0])
-        yield Gap(first[0], line, since, first[1], silent=first[0] == 0 and _ends_stamped(block.before))
+        silent = first[0] == 0 and _ends_stamped(block.before)
+        yield Gap(first[0], block.number_at(first[0]), since, first[1], silent)
     last = next_stamp(data, data.rfind(b"\n", 0, _last_mark(data, 0, len(data))) + 1)
     parts = [(first, last)] if last else []
     while parts:
@@ -285,8 +313,7 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
             middle = next_stamp(data, data.find(b"\n", low[0]) + 1)
         if middle is None or middle[0] >= high[0]:
             between = data.count(b"\n", low[0], high[0])
-            counted, line = high[0], line + data.count(b"\n", counted, high[0])
-            yield Gap(high[0], line, low[1], high[1], silent=between == 1)
+            yield Gap(high[0], block.number_at(high[0]), low[1], high[1], silent=between == 1)
         else:
             parts += [(middle, high), (low, middle)]
 

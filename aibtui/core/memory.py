@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aibtui.core.lines import Line
-from aibtui.core.rulebook import Pattern, Slow, Succession
+from aibtui.core.pattern import Pattern
+from aibtui.core.rulebook import Slow, Succession
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ _STAMP_IN_NAME = re.compile(
 )
 _PERCENT_IN_NAME = re.compile(rf"{_PERCENT} ?%")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SIZE_LETTER = re.compile(rf"({_NUMBER})([kKMGTP]?)$")
 
 _POWER: Mapping[str, int] = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
@@ -89,7 +90,7 @@ class Form:
 def size_in_bytes(number: str, unit: str, base: int | None = None) -> int | None:
     """`12.5`, `MB` -> bytes; None where it is no number. Decimal and binary units are told apart by the `i`."""
     letter = unit[:1].upper() if unit[:1].upper() in "KMGTP" else ""
-    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", number):
+    if "," in number and _THOUSANDS.fullmatch(number):
         number = number.replace(",", "")
     try:
         value = float(number.rstrip(".,").replace(",", "."))

@@ -257,7 +257,7 @@ class Reading:
             if self._due("transfer", at):
                 self.fold.show_transfers()
                 now = replace(self._moment(at), at=at + self._drift)
-                self.alerts.see_transfer(now, self._seen(self.fold.build))
+                self.alerts.see_transfer(now, replace(self.fold.build, output=self.output))
 
     def _catch_up(self) -> None:
         """What the step does, by the newest line that says so; nobody has asked since the ones before it."""
@@ -283,7 +283,7 @@ class Reading:
         if before.step is not build.step:
             self._change_step(before, build, now, block)
         if transferred and self._due("transfer", now.at):
-            self.alerts.see_transfer(replace(now, at=now.at + self._drift), self._seen(build))
+            self.alerts.see_transfer(replace(now, at=now.at + self._drift), replace(build, output=self.output))
         if interest.rules and not _told_to_stop(before):
             self.alerts.see(line, now, interest.rules, interest.sources)
         failed = build.step is not None and build.step.state == "failed"

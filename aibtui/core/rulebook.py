@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, get_args
@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import re2
 
 from aibtui.core.build import PHASES
-from aibtui.core.scan import Needle
+from aibtui.core.pattern import Pattern, pattern_of
 from aibtui.core.updates import Severity
 
 Where = Literal["output", "packer", "debug", "raw", "message", "provisioning", "devops"]
@@ -31,28 +31,6 @@ DOCS = "https://learn.microsoft.com/azure/virtual-machines/linux/image-builder-t
 
 class RuleError(ValueError):
     """A rule file that cannot be used: which file, which rule, what is wrong with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One regular expression in RE2's syntax, case ignored, and its source."""
-
-    source: str
-    regex: Any = field(compare=False)
-    groups: tuple[tuple[str, int], ...] = ()
-
-    @classmethod
-    def of(cls, source: str, options: Any) -> Pattern:
-        """Compiled with RE2's options; over bytes, as its binding is slow at a str. Raises re2.error."""
-        regex = re2.compile(source.encode(), options)
-        return cls(source, regex, tuple((name.decode(), place) for name, place in regex.groupindex.items()))
-
-    def find(self, text: str) -> dict[str, str | None] | None:
-        """The named groups where it is found in `text`, else None."""
-        match = self.regex.search(text.encode("utf-8", "replace"))
-        if match is None:
-            return None
-        return {name: match[place] and match[place].decode("utf-8", "replace") for name, place in self.groups}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +197,6 @@ _DURATION = re.compile(r"(\d+)([smh])")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HEAD = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 _ID_LINE = re.compile(r"^[ \t]*id[ \t]*=", re.MULTILINE)
-_ENDS = re.compile(r"(?<!\\)(?:\\\\)*\$$")
-_NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 
 
 def parse_duration(text: str) -> timedelta:
@@ -264,27 +240,6 @@ def lay_over(base: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(by_id.values())
 
 
-def needle_of(pattern: Pattern) -> Needle:
-    """The pattern as the scanner wants it, capturing nothing."""
-    source = _NAMED_GROUP.sub("(?:", pattern.source)
-    return Needle(f"(?i:{source})", f"(?i:{_unanchored(source)})")
-
-
-def _unanchored(source: str) -> str:
-    """Without what ties it to the ends of its line; a dollar that is escaped is a dollar."""
-    source = source.removeprefix("^")
-    return source[:-1] if _ENDS.search(source) else source
-
-
-def any_of(patterns: Iterable[Pattern]) -> Pattern | None:
-    """One pattern that is found wherever one of these is; None for none of them."""
-    source = "|".join(dict.fromkeys(needle_of(pattern).text for pattern in patterns))
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 256 << 20
-    return Pattern.of(source, options) if source else None
-
-
 def _compile(table: Mapping[str, Any], file: str, name: str) -> Rule:
     kinds = sorted(_CONDITIONS & set(table))
     complaints = [f"unknown key {key!r}" for key in sorted(set(table) - _NEEDED - _CONDITIONS - _OTHER_KEYS)]
@@ -324,7 +279,7 @@ def _compile(table: Mapping[str, Any], file: str, name: str) -> Rule:
             fallback=table.get("fallback", False),
             steps=frozenset(table.get("steps", ())),
             phases=frozenset(table.get("phases", ())),
-            unless=_pattern(table["unless"]) if "unless" in table else None,
+            unless=pattern_of(table["unless"]) if "unless" in table else None,
             meanings={
                 group: {value.lower(): sentence for value, sentence in sentences.items()}
                 for group, sentences in table.get("meanings", {}).items()
@@ -342,11 +297,11 @@ def _condition(kind: str, table: Mapping[str, Any]) -> Condition:
     value = table[kind]
     match kind:
         case "match":
-            return Match(_pattern(value))
+            return Match(pattern_of(value))
         case "sequence":
             within = table.get("within", "step")
             return Succession(
-                tuple(_pattern(part) for part in value),
+                tuple(pattern_of(part) for part in value),
                 None if within == "step" else parse_duration(within),
                 bool(table.get("any_order", False)),
             )
@@ -378,7 +333,7 @@ def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
     if row.get("severity", severity) not in get_args(Severity):
         raise ValueError(f"severity {row['severity']!r} is none of {', '.join(get_args(Severity))}")
     return Stage(
-        _pattern(row["match"]),
+        pattern_of(row["match"]),
         parse_duration(row.get("over", "0s")),
         int(row.get("times", 2)),
         row.get("severity", severity),
@@ -389,24 +344,7 @@ def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
 
 
 def _optional(table: Mapping[str, Any], key: str) -> Pattern | None:
-    return _pattern(table[key]) if key in table else None
-
-
-def _pattern(source: str) -> Pattern:
-    """Compiled for one line. What would run over a line's end in the scanner, or find more there, is refused."""
-    options = re2.Options()
-    options.log_errors = False
-    options.case_sensitive = False
-    options.never_nl = True
-    if re.search(r"\(\?[a-zA-Z]*[sm]", source):
-        raise ValueError(f"{source!r} asks for more than one line; rules see one line at a time")
-    inner = source.removeprefix("^").removesuffix("$")
-    if re.search(r"(?<!\\)(?:\\\\)*\$", inner) or re.search(r"(?<![\\\[])\^", inner):
-        raise ValueError(f"{source!r}: ^ and $ stand at the two ends only")
-    pattern = Pattern.of(source, options)
-    if pattern.find("") is not None:
-        raise ValueError(f"{source!r} matches an empty line")
-    return pattern
+    return pattern_of(table[key]) if key in table else None
 
 
 def _link(doc: str | None) -> str | None:

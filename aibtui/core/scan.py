@@ -70,8 +70,7 @@ class Scanner:
         options.never_nl = True  # a class like [^']+ must not run into the next line
         options.max_mem = _MEMORY
         sources = dict.fromkeys(f"(?:{needle.block})" for needle in needles if needle.block)
-        # The rest of the line belongs to the hit, so that no line is hit twice.
-        self._pattern: Any = re2.compile(f"(?:{'|'.join(sources)})[^\n]*".encode(), options)
+        self._pattern: Any = re2.compile("|".join(sources).encode(), options)
         self._set: Any = re2.Set.SearchSet(options)
         for needle in needles:
             self._set.Add(needle.text)
@@ -80,42 +79,46 @@ class Scanner:
     def candidates(self, block: Block) -> Iterator[Candidate]:
         """The candidate lines of a block, in order."""
         data = block.data
-        counted, number, at = 0, block.first_line, None
+        told, at = 0, None
         broken = _broken_lines(data)
-        for start in sorted({*self._starts(data), *broken}) if broken else self._starts(data):
-            end = data.find(b"\n", start)
-            head, text = split_line(data[start : end if end >= 0 else None])
+        for start, end in sorted({*self._lines(data), *broken}) if broken else self._lines(data):
+            head, text = split_line(data[start:end])
             said = text.strip()
-            if start in broken or not (b" " < said[:1] < b"\x7f" and b" " < said[-1:] < b"\x7f"):
+            if (start, end) in broken or not (b" " < said[:1] < b"\x7f" and b" " < said[-1:] < b"\x7f"):
                 said = text.decode("utf-8", "replace").strip().encode()  # blanks of other scripts
-            at = head.at or stamp_before(data, counted, start) or at
-            number += data.count(b"\n", counted, start)
-            counted = start
-            yield Candidate(start, number, head, at, text, tuple(self._set.Match(said) or ()))
+            at = head.at or stamp_before(data, told, start) or at
+            told = start
+            yield Candidate(start, block.number_at(start), head, at, text, tuple(self._set.Match(said) or ()))
 
-    def _starts(self, data: bytes) -> Iterator[int]:
-        last = -1
+    def _lines(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where the lines that are hit begin and end."""
+        end = -1
         for match in self._pattern.finditer(data):
-            start = data.rfind(b"\n", 0, match.start()) + 1
-            if start != last:
-                yield start
-            last = start
+            found = match.start()
+            if found > end:
+                end = _end(data, found)
+                yield data.rfind(b"\n", 0, found) + 1, end
 
 
-def _broken_lines(data: bytes) -> set[int]:
-    """Where lines begin that are no UTF-8: a needle cannot match what is broken, so each of them is a candidate."""
-    starts: set[int] = set()
+def _end(data: bytes, position: int) -> int:
+    end = data.find(b"\n", position)
+    return end if end >= 0 else len(data)
+
+
+def _broken_lines(data: bytes) -> set[tuple[int, int]]:
+    """Where lines begin and end that are no UTF-8: a needle cannot match what is broken, so each is a candidate."""
+    lines: set[tuple[int, int]] = set()
     begin = 0 if not data.isascii() else len(data)
     while begin < len(data):
-        end = data.find(b"\n", begin + _PORTION) + 1 or len(data)
+        end = _end(data, begin + _PORTION) + 1
         if not _is_whole(data[begin:end]):
             start = begin
-            for line in data[begin:end].split(b"\n"):
+            for line in data[begin:end].removesuffix(b"\n").split(b"\n"):
                 if not _is_whole(line):
-                    starts.add(start)
+                    lines.add((start, start + len(line)))
                 start += len(line) + 1
         begin = end
-    return starts
+    return lines
 
 
 def _is_whole(data: bytes) -> bool:

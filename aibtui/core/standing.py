@@ -51,10 +51,7 @@ def judge(build: Build, step: Step | None, now: datetime, over: timedelta, slow:
     if said and said.line > download.last_line and not _STILL_AT_IT.search(said.text):
         return None  # the step has gone on to something else
     stood = now - download.at
-    patience = max(over * (_OPERATION_PATIENCE if download.operation else 1), _usual_gap(download) * _USUAL_GAPS)
-    if download.bytes is not None and not download.operation:
-        patience = min(patience, max(over, _LONGEST_PATIENCE))
-    if stood >= patience:
+    if stood >= over and stood >= _patience(download, over):
         return Standing("still", download, stood, _told(download, stood, 0.0, None, None))
     if slow is None or download.operation:
         return None
@@ -71,6 +68,14 @@ def judge(build: Build, step: Step | None, now: datetime, over: timedelta, slow:
         if now + eta > begin + limit:
             return Standing("slow", download, now - download.started_at, _told(download, slow, recent, eta, now + eta))
     return None
+
+
+def _patience(download: Download, over: timedelta) -> timedelta:
+    """For how long it may stand, at least `over`."""
+    patience = max(over * (_OPERATION_PATIENCE if download.operation else 1), _usual_gap(download) * _USUAL_GAPS)
+    if download.bytes is not None and not download.operation:
+        patience = min(patience, max(over, _LONGEST_PATIENCE))
+    return patience
 
 
 def _usual_gap(download: Download) -> timedelta:

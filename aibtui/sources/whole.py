@@ -14,8 +14,9 @@ from aibtui.core.polls import Chunk, LogName, Poll, Status
 from aibtui.core.status import status_from_run, status_from_template
 from aibtui.sources import CannotWatch
 
-PIECE = 1 << 20  # bytes of a log that one look has
+PIECE = 8 << 20  # bytes of a log that one look has
 _LOOKED_AT = 1000
+_END = 512 * 1024  # a pipeline's log has a task's own lines near its beginning and its end, if not all over
 _PACKER = re.compile(rb"[^\n]*\bPACKER\b[^\n]*")
 _TASK = re.compile(
     rb"(?m)^(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT[\d:.]+Z )?"
@@ -60,11 +61,13 @@ def whole_of(data: bytes, name: str) -> Whole:
         known = _json(data)
         if known is not None:
             return Whole(status=_status_of(known, name))
-    if _TASK.search(data) and (packer or _IMAGE_BUILDER.search(data)):
+    ends = data if len(data) <= 2 * _END else data[:_END] + b"\n" + data[-_END:]
+    task = _TASK.search(ends)
+    if task and (packer or _IMAGE_BUILDER.search(ends)):
         return Whole(log=data if packer else b"", task=data)
     if packer:
         return Whole(log=data)
-    if _TASK.search(data):
+    if task:
         text = f"{name} is a pipeline's log, but no task in it speaks of Image Builder."
         raise CannotWatch(text, "Save the log of the task or step that runs the image build.", 2)
     raise CannotWatch(
