@@ -244,8 +244,14 @@ def format_of(data: bytes) -> LogFormat | None:
 
 
 def _stamp(match: re.Match[bytes]) -> datetime | None:
+    return _moment(match[1])
+
+
+@lru_cache(maxsize=256)
+def _moment(stamp: bytes) -> datetime | None:
+    """`2026/03/22 13:04:38` as a time; lines of one second share it."""
     try:
-        return datetime.fromisoformat(match[1].decode().replace("/", "-")).replace(tzinfo=UTC)
+        return datetime.fromisoformat(stamp.decode("ascii").replace("/", "-")).replace(tzinfo=UTC)
     except ValueError:
         return None
 
@@ -269,7 +275,8 @@ def _last_mark(data: bytes, low: int, high: int) -> int:
     reach = _LEAST_REACH
     while True:
         begin = max(low, high - reach)
-        at = max(data.rfind(b"PACKER 2", begin, high), data.rfind(b"PACKER ERR 2", begin, high))
+        at = data.rfind(b"PACKER 2", begin, high)
+        at = max(at, data.rfind(b"PACKER ERR 2", max(at, begin), high))
         if at >= 0 or begin == low:
             return at
         high, reach = begin + _LONGEST_MARK, reach * 4  # a mark may lie across the border

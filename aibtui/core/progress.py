@@ -54,9 +54,10 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SIZE_LETTER = re.compile(rf"({_NUMBER})([kKMGTP]?)$")
 
-_POWER: Mapping[str, int] = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
+_POWERS = " KMGTP"
+_NO_COMMAS, _COMMA_IS_POINT = str.maketrans("", "", ","), str.maketrans(",", ".")
 # Nothing here tells one digit from another, so lines that differ in their digits alone are understood once.
-_ALL_ZERO = str.maketrans("123456789", "0" * 9)
+_ALL_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 
 class Told(NamedTuple):
@@ -69,39 +70,66 @@ class Told(NamedTuple):
     sure: bool = True
 
 
-Said = Mapping[str, str | None]
-Read = Callable[[Stream, Said], Told | None]
+Read = Callable[[Stream, str], Told | None]
+"""Reads a line of one shape: the stream it stands on, its text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """One way to print progress. `needle` finds it in bytes, `quick` in a text; `pattern` must match the whole text.
+class Shape:
+    """A line with zeros for its digits, where its parts are in it. What it says in letters all lines like it say."""
 
-    `operation` marks the bar of an installation, which moves in leaps and is no transfer.
-    """
+    def __init__(self, text: str, spans: Mapping[str, tuple[int, int]]) -> None:
+        self._text = text
+        self._spans = spans
 
-    needle: str
-    quick: re.Pattern[str]
-    pattern: Any
-    read: Read
-    operation: bool = False
+    def span(self, name: str) -> tuple[int, int]:
+        """Where a part begins and ends; both the same where it is missing."""
+        begin, end = self._spans.get(name, (-1, -1))
+        return (begin, end) if begin >= 0 else (0, 0)
+
+    def letters(self, name: str) -> str:
+        """A part with zeros for its digits."""
+        begin, end = self.span(name)
+        return self._text[begin:end]
+
+    def find(self, pattern: re.Pattern[str], *names: str) -> tuple[int, int]:
+        """Where a pattern is found first in one of these parts."""
+        for name in names:
+            begin, end = self.span(name)
+            found = pattern.search(self._text[begin:end])
+            if found:
+                return begin + found.start(), begin + found.end()
+        return 0, 0
+
+    def size(self, name: str, unit: str, base: int | None = None) -> Callable[[str], int | None]:
+        """Reads a number with this unit in bytes. Decimal and binary units are told apart by the `i`."""
+        (begin, end), letter = self.span(name), unit[:1].upper()
+        power = _POWERS.index(letter) if letter and letter in _POWERS else 0
+        scale: int = (base or (1024 if "i" in unit.lower() else 1000)) ** power
+        dropped = _NO_COMMAS if _THOUSANDS.fullmatch(self._text[begin:end]) else _COMMA_IS_POINT
+
+        def read(line: str) -> int | None:
+            number = line[begin:end]
+            if number.isdecimal():
+                return int(number) * scale
+            try:
+                return round(float(number.rstrip(".,").translate(dropped)) * scale)
+            except ValueError:
+                return None
+
+        return read
+
+    def size_with_letter(self, name: str) -> Callable[[str], int | None]:
+        """Reads `45.6M` as curl and wget print it, in binary units."""
+        said = _SIZE_LETTER.match(self.letters(name))
+        if said is None:
+            return lambda line: None
+        begin, _ = self.span(name)
+        here = Shape(self._text, {name: (begin, begin + said.end(1))})
+        return here.size(name, said[2], 1024)
 
 
-def size_in_bytes(number: str, unit: str, base: int | None = None) -> int | None:
-    """`12.5`, `MB` -> bytes; None where it is no number. Decimal and binary units are told apart by the `i`."""
-    letter = unit[:1].upper() if unit[:1].upper() in "KMGTP" else ""
-    if "," in number and _THOUSANDS.fullmatch(number):
-        number = number.replace(",", "")
-    try:
-        value = float(number.rstrip(".,").replace(",", "."))
-    except ValueError:
-        return None
-    scale: int = (base or (1024 if "i" in unit.lower() else 1000)) ** _POWER[letter]
-    return round(value * scale)
-
-
-def _share(text: str | None) -> float | None:
-    share = float(text.replace(",", ".")) if text else None
+def _share(text: str) -> float | None:
+    share = float(text.rstrip("% ").replace(",", ".")) if text else None
     return share if share is not None and share <= 100 else None
 
 
@@ -114,24 +142,28 @@ def _name(head: str) -> str:
     return " ".join(kept).strip(" :-([|.,\"'")[:80]
 
 
-def _sizes(stream: Stream, said: Said) -> Told | None:
-    head, tail = said["head"] or "", said["tail"] or ""
-    unit, total_unit = said["done_unit"], said["total_unit"] or ""
-    done, total = size_in_bytes(said["done"] or "", unit or total_unit), size_in_bytes(said["total"] or "", total_unit)
-    if done is None or not total or done > total:
-        return None
-    at_work = _is_at_work(head.translate(_ALL_ZERO), tail.translate(_ALL_ZERO))
+def _sizes(shape: Shape) -> Read | None:
+    unit, total_unit = shape.letters("done_unit"), shape.letters("total_unit")
+    done_of, total_of = shape.size("done", unit or total_unit), shape.size("total", total_unit)
+    at_work = _is_at_work(shape.letters("head"), shape.letters("tail"))
     if at_work is None:
         return None
-    printed = _PERCENT_IN_NAME.search(tail) or _PERCENT_IN_NAME.search(head)
-    percent = _share(printed[0].rstrip("% ")) if printed else None
-    # Packer's own bar, of a File customizer, is the only one without a prefix.
-    at_work = at_work or (stream == "raw" and percent is not None)
-    percent = percent if percent is not None else round(100 * done / total, 2)
-    return Told(_name(head) or "download", done, total, percent, sure=at_work)
+    _, head = shape.span("head")
+    begin, end = shape.find(_PERCENT_IN_NAME, "tail", "head")
+
+    def read(stream: Stream, line: str) -> Told | None:
+        done, total = done_of(line), total_of(line)
+        if done is None or not total or done > total:
+            return None
+        percent = _share(line[begin:end])
+        # Packer's own bar, of a File customizer, is the only one without a prefix.
+        sure = at_work or (stream == "raw" and percent is not None)
+        percent = percent if percent is not None else round(100 * done / total, 2)
+        return Told(_name(line[:head]) or "download", done, total, percent, sure)
+
+    return read
 
 
-@lru_cache(maxsize=1024)
 def _is_at_work(head: str, tail: str) -> bool | None:
     """Whether something says that a transfer is under way; None where the sizes are those of a machine."""
     named_file = _FILE_NAME.search(head) is not None
@@ -141,62 +173,81 @@ def _is_at_work(head: str, tail: str) -> bool | None:
     return named_file or any(pattern.search(text) for pattern, text in signs)
 
 
-def _aria2(stream: Stream, said: Said) -> Told | None:
-    done = size_in_bytes(said["done"] or "", said["done_unit"] or "")
-    total = size_in_bytes(said["total"] or "", said["total_unit"] or "")
-    return Told(f"aria2 {said['name']}", done, total, _share(said["percent"]))
+def _aria2(shape: Shape) -> Read:
+    done, total = shape.size("done", shape.letters("done_unit")), shape.size("total", shape.letters("total_unit"))
+    name, percent = slice(*shape.span("name")), slice(*shape.span("percent"))
+    return lambda _, line: Told(f"aria2 {line[name]}", done(line), total(line), _share(line[percent]))
 
 
-def _letters(text: str | None) -> int | None:
-    """`45.6M` as curl and wget print it, in binary units."""
-    match = _SIZE_LETTER.match(text or "")
-    return size_in_bytes(match[1], match[2], 1024) if match else None
+def _curl(shape: Shape) -> Read:
+    received_of, sent_of, total_of = map(shape.size_with_letter, ("received", "sent", "total"))
+    percents = {False: slice(*shape.span("percent")), True: slice(*shape.span("sent_percent"))}
 
-
-def _curl(stream: Stream, said: Said) -> Told | None:
-    received, sent = _letters(said["received"]), _letters(said["sent"])
-    upload = not received and bool(sent)
-    total = _letters(said["total"]) or None
-    percent = _share(said["sent_percent"] if upload else said["percent"]) if total else None
-    return Told("curl", sent if upload else received, total, percent)
-
-
-def _wget(stream: Stream, said: Said) -> Told | None:
-    name = (said.get("name") or "wget").strip()
-    return Told(name, _letters(said["done"]), None, _share(said["percent"]))
-
-
-def _pip(stream: Stream, said: Said) -> Told | None:
-    done = size_in_bytes(said["done"] or "", said["done_unit"] or "")
-    return Told("pip", done, None, None)
-
-
-def _only_percent(name: str) -> Read:
-    def read(stream: Stream, said: Said) -> Told | None:
-        head, share = said.get("head") or "", _share(said["percent"])
-        if share is None or _OF_A_MACHINE.search(head):
-            return None
-        return Told(_name(head) or name, None, None, share)
+    def read(stream: Stream, line: str) -> Told:
+        received, sent, total = received_of(line), sent_of(line), total_of(line) or None
+        upload = not received and bool(sent)
+        return Told("curl", sent if upload else received, total, _share(line[percents[upload]]) if total else None)
 
     return read
 
 
-def _blocks(stream: Stream, said: Said) -> Told | None:
-    done, left = len(said["done"] or ""), len(said["left"] or "")
-    return Told("progress", None, None, round(100 * done / (done + left), 1))
+def _wget(shape: Shape) -> Read:
+    done, name, percent = shape.size_with_letter("done"), slice(*shape.span("name")), slice(*shape.span("percent"))
+    return lambda _, line: Told(line[name].strip() or "wget", done(line), None, _share(line[percent]))
+
+
+def _pip(shape: Shape) -> Read:
+    done = shape.size("done", shape.letters("done_unit"))
+    return lambda _, line: Told("pip", done(line), None, None)
+
+
+def _only_percent(name: str) -> Callable[[Shape], Read | None]:
+    def of_shape(shape: Shape) -> Read | None:
+        if _OF_A_MACHINE.search(shape.letters("head")):
+            return None
+        head, percent = slice(*shape.span("head")), slice(*shape.span("percent"))
+
+        def read(stream: Stream, line: str) -> Told | None:
+            share = _share(line[percent])
+            return Told(_name(line[head]) or name, None, None, share) if share is not None else None
+
+        return read
+
+    return of_shape
+
+
+def _blocks(shape: Shape) -> Read:
+    done, left = len(shape.letters("done")), len(shape.letters("left"))
+    told = Told("progress", None, None, round(100 * done / (done + left), 1))
+    return lambda _, line: told
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to print progress. `needle` finds it in bytes, `quick` in a text; `pattern` must match the whole text.
+
+    `reader` makes of a line's shape what reads all such lines; None where none of them tells of progress. `operation`
+    marks the bar of an installation, which moves in leaps and is no transfer.
+    """
+
+    needle: str
+    quick: re.Pattern[str]
+    pattern: Any
+    reader: Callable[[Shape], Read | None]
+    operation: bool = False
 
 
 def _form(
     needle: str,
     pattern: str,
-    read: Read,
+    reader: Callable[[Shape], Read | None],
     *,
     operation: bool = False,
 ) -> Form:
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
-    return Form(needle, re.compile(needle), re2.compile(pattern, options), read, operation)
+    return Form(needle, re.compile(needle), re2.compile(pattern, options), reader, operation)
 
 
 _BAR_SIGNS = r"[=#>\-. ]"
@@ -275,25 +326,24 @@ _MAYBE = re.compile(r"%|\d ?[KMGTkmgt]?i?[Bb]|\[o|:\d\d +[\d-]|K \.")
 
 def read(number: int, at: datetime | None, stream: Stream, text: str) -> DownloadMoved | None:
     """The progress that a line shows, if it is a progress line."""
-    if len(text) > _LONGEST_LINE or not _MAYBE.search(text):
+    if len(text) > _LONGEST_LINE:
         return None
-    shown = text.rstrip("\r").rpartition("\r")[2]
-    if "\x1b" in shown:
-        shown = _ESCAPES.sub("", shown)
-    for form, spans in _forms_of(shown.translate(_ALL_ZERO)):
-        said = {name: shown[begin:end] if begin >= 0 else None for name, (begin, end) in spans}
-        told = form.read(stream, said)
+    shown = text if text.isprintable() else _ESCAPES.sub("", text.rstrip("\r").rpartition("\r")[2])
+    for reader, operation in _readers(shown.encode("utf-8", "replace").translate(_ALL_ZERO).decode()):
+        told = reader(stream, shown)
         if told:
-            return DownloadMoved(number, at, *told, form.operation, shown.strip())
+            return DownloadMoved(number, at, *told, operation, shown.strip())
     return None
 
 
 @lru_cache(maxsize=1024)
-def _forms_of(shape: str) -> tuple[tuple[Form, tuple[tuple[str, tuple[int, int]], ...]], ...]:
-    """The forms that a line has, with the places of their parts; of its digits only their number matters."""
-    found = []
-    for form in FORMS:
+def _readers(shape: str) -> tuple[tuple[Read, bool], ...]:
+    """What reads the lines of a shape, form by form, and whether that is an operation's."""
+    found: list[tuple[Read, bool]] = []
+    for form in FORMS if _MAYBE.search(shape) else ():
         match = form.pattern.match(shape) if form.quick.search(shape) else None
         if match:
-            found.append((form, tuple((name, match.span(group)) for name, group in form.pattern.groupindex.items())))
+            parts = {name: match.span(group) for name, group in form.pattern.groupindex.items()}
+            reader = form.reader(Shape(shape, parts))
+            found += [(reader, form.operation)] if reader else []
     return tuple(found)

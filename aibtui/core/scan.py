@@ -91,13 +91,12 @@ class Scanner:
             yield Candidate(start, block.number_at(start), head, at, text, tuple(self._set.Match(said) or ()))
 
     def _lines(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Where the lines that are hit begin and end."""
-        end = -1
-        for match in self._pattern.finditer(data):
+        """Where the lines that are hit begin and end; a line is left at its first hit."""
+        search, end = self._pattern.search, 0
+        while (match := search(data, end)) is not None:
             found = match.start()
-            if found > end:
-                end = _end(data, found)
-                yield data.rfind(b"\n", 0, found) + 1, end
+            end = _end(data, found)
+            yield data.rfind(b"\n", 0, found) + 1, end
 
 
 def _end(data: bytes, position: int) -> int:

@@ -121,7 +121,9 @@ class Watched:
 def watching(served: Served, *words: str) -> Iterator[Terminal]:
     """A watch of all that is served."""
     with tempfile.TemporaryDirectory(prefix="aibtui-bench-") as state:
-        os.environ |= {"AIBTUI_STATE_DIR": state, "AIBTUI_CONFIG": str(Path(state) / "none.toml")}
+        config = Path(state) / "empty.toml"
+        config.touch()
+        os.environ |= {"AIBTUI_STATE_DIR": state, "AIBTUI_CONFIG": str(config)}
         command = python("-m", "aibtui", "watch", *served.templates, "--arm-endpoint", served.endpoint, *words)
         with Terminal(command) as terminal:
             yield terminal

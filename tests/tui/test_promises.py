@@ -12,6 +12,8 @@ import aibtui.tui
 
 FOLDER = Path(aibtui.tui.__file__).parent
 MODULES = sorted(FOLDER.rglob("*.py"))
+# Parsed when the tests are collected: Python 3.11 loses count where a garbage collection formats a traceback meanwhile.
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 ALLOWED = {"app.py": {"os", "sys"}, "normal_screen.py": {"os", "sys"}}
 """The environment and the streams of the terminal."""
 OUTSIDE = frozenset(
@@ -25,7 +27,7 @@ REACHING = frozenset(
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
-    yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    yield from ast.walk(TREES[path])
 
 
 def imported(path: Path) -> set[str]:
