@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
 from itertools import islice, takewhile
-from typing import Literal
+from typing import Any, Literal
+
+import re2
 
 from aibtui.core.lines import Line
 
@@ -27,6 +29,7 @@ _LONGEST = 2000
 _CONSOLE_WIDTH = 120
 _ANSI = re.compile(r"(?:\x1b|\^\[)\[[0-9;?]*[A-Za-z]")
 _REDRAWN = re.compile(r"(?:\x1b|\^\[)\[\d*[AGJK]")
+_NOT_FOLLOWED = re.compile(r"\(\?![^()]*\)")
 _STAMP = r"(?:\[?\d[\d:T./,+ -]*(?:Z|AM|PM)?\]?[ :-]+)?"
 
 
@@ -245,10 +248,26 @@ def read_clues(screen: Sequence[Line]) -> list[Clue]:
 
 
 def _family_of(text: str) -> Family | None:
-    if not text.strip() or _CHATTER.match(text):
+    # In other scripts a letter or a blank of RE2 is not what it is for Python.
+    places = sorted(_HEADS.Match(text) or ()) if text.isascii() else range(len(FAMILIES))
+    family = next((FAMILIES[place] for place in places if FAMILIES[place].head.match(text)), None)
+    if family is None or _CHATTER.match(text):
         return None
-    family = next((family for family in FAMILIES if family.head.match(text)), None)
-    return None if family and family.kind == "plain" and _MENTION.match(text) else family
+    return None if family.kind == "plain" and _MENTION.match(text) else family
+
+
+def _all_heads() -> Any:
+    """One look for all families: which may have a line, by their heads without what must not follow."""
+    options = re2.Options()
+    options.log_errors = False
+    heads = re2.Set.MatchSet(options)
+    for family in FAMILIES:
+        heads.Add(_NOT_FOLLOWED.sub("", family.head.pattern))
+    heads.Compile()
+    return heads
+
+
+_HEADS = _all_heads()
 
 
 def _extent(family: Family, texts: Sequence[str], place: int, spans: dict[int, tuple[int, Clue]]) -> int:

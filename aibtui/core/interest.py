@@ -44,7 +44,7 @@ class Interests:
         """Who wants a line with these of the scanner's needles."""
         known = self._known.get(found)
         if known is None:
-            known = self._known[found] = _interest([self._wants[place] for place in sorted(found)])
+            known = self._known[found] = _interest([self._wants[place] for place in found])
         return known
 
 

@@ -244,11 +244,11 @@ def format_of(data: bytes) -> LogFormat | None:
 
 
 def _stamp(match: re.Match[bytes]) -> datetime | None:
-    return _moment(match[1])
+    return stamp_of(match[1])
 
 
 @lru_cache(maxsize=256)
-def _moment(stamp: bytes) -> datetime | None:
+def stamp_of(stamp: bytes) -> datetime | None:
     """`2026/03/22 13:04:38` as a time; lines of one second share it."""
     try:
         return datetime.fromisoformat(stamp.decode("ascii").replace("/", "-")).replace(tzinfo=UTC)

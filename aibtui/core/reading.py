@@ -35,7 +35,7 @@ from aibtui.core.moment import Moment, moment_of
 from aibtui.core.packer import Row
 from aibtui.core.pulse import Pulse, Sampler
 from aibtui.core.rulebook import Rule
-from aibtui.core.scan import Candidate
+from aibtui.core.scan import Candidate, Kind, Scanned
 from aibtui.core.tempo import Pace
 from aibtui.core.thresholds import Limits, survived
 
@@ -73,7 +73,7 @@ class Reading:
         self._sampler, self._pulse = Sampler(), Pulse()
         self._judged_at: dict[str, datetime] = {}
         self._drift = timedelta()
-        self._acting: Candidate | None = None
+        self._acting: tuple[Scanned, int, Kind] | None = None
         self._calm, self._calm_by = False, self.fold.build
         self._now: Moment | None = None
         self._now_of = self.fold.build
@@ -151,10 +151,13 @@ class Reading:
         leaps: list[tuple[int, Gap | Line]] = [(gap.position, gap) for gap in self._leaps(block)]
         samples = [(offset + 1, line) for offset, line in self._sampler.lines(block, arrived)]
         others = deque(sorted((*leaps, *samples), key=itemgetter(0)))
-        for candidate in self._interests.scanner.candidates(block):
-            while others and others[0][0] <= candidate.offset:
+        scanned = self._interests.scanner.scan(block)
+        following = scanned.place_at(others[0][0]) if others else None
+        for place, kind in scanned.hits:
+            while following is not None and following <= place:
                 self._pass(others.popleft()[1], block)
-            self._weigh(candidate, block)
+                following = scanned.place_at(others[0][0]) if others else None
+            self._weigh(scanned, place, kind)
         for _, each in others:
             self._pass(each, block)
         self._catch_up()
@@ -200,29 +203,29 @@ class Reading:
             self.fold.build = survived(self.fold.build, gap.until - max(gap.since, self.holds.ended_at or gap.since))
         self._clock = gap.until
 
-    def _weigh(self, candidate: Candidate, block: Block) -> None:
-        """A candidate line. Most change nothing that must be known at once, and cost as little as can be."""
-        interest = self._interests.of(candidate.found)
+    def _weigh(self, scanned: Scanned, place: int, kind: Kind) -> None:
+        """A line that may mean something. Most change nothing that must be known at once, and cost little."""
+        interest = self._interests.of(scanned.found(place, kind))
         if interest.sort == "other" or not self._is_calm():
             self._catch_up()
-            self._see(candidate, interest, block)
+            self._see(scanned.candidate(place, kind), interest, scanned.block)
         elif interest.sort == "act":
             self.fold.show_transfers()
-            self._acting = candidate
+            self._acting = scanned, place, kind
         elif interest.sort == "transfer":
-            self._move(candidate)
+            self._move(scanned, place, kind)
         else:
             if interest.sort == "rules":
-                self._judge(candidate, interest)
-            if candidate.head.builder:
-                self.clues.hint(candidate.number, candidate.offset)
+                rules = self.alerts.count(interest.rules) if kind.head.builder else interest.rules
+                if rules:
+                    self._judge(scanned.candidate(place, kind), rules, interest.sources)
+            if kind.head.builder:
+                self.clues.hint(scanned.block.first_line + place, scanned.offset(place))
 
-    def _judge(self, candidate: Candidate, interest: Interest) -> None:
-        rules = self.alerts.count(interest.rules) if candidate.head.builder else interest.rules
-        if rules:
-            line = self._line(candidate)
-            assert line.at is not None
-            self.alerts.see(line, self._moment(line.at), rules, interest.sources)
+    def _judge(self, candidate: Candidate, rules: Iterable[Rule], sources: frozenset[str]) -> None:
+        line = self._line(candidate)
+        assert line.at is not None
+        self.alerts.see(line, self._moment(line.at), rules, sources)
 
     def _line(self, candidate: Candidate) -> Line:
         at = candidate.at or self._clock or self._first_at
@@ -244,12 +247,12 @@ class Reading:
             self._calm_by = build
         return self._calm and not self.holds.attentive
 
-    def _move(self, candidate: Candidate) -> None:
-        head, at = candidate.head, candidate.at or self._clock or self._first_at
-        if head.stream == "log" or at is None:
+    def _move(self, scanned: Scanned, place: int, kind: Kind) -> None:
+        stream, at = kind.head.stream, scanned.at(place, kind) or self._clock or self._first_at
+        if stream == "log" or at is None:
             return
-        text = candidate.text.decode("utf-8", "replace")
-        event = progress.read(candidate.number, at + self._drift, head.stream, text)
+        text = scanned.text(place, kind).decode("utf-8", "replace")
+        event = progress.read(scanned.block.first_line + place, at + self._drift, stream, text)
         if event:
             if self._acting:
                 self._catch_up()
@@ -263,8 +266,9 @@ class Reading:
         """What the step does, by the newest line that says so; nobody has asked since the ones before it."""
         self.fold.show_transfers()
         if self._acting:
-            line = self._line(self._acting)
-            for event in packer.read(line, self._interests.of(self._acting.found).rows):
+            scanned, place, kind = self._acting
+            candidate = scanned.candidate(place, kind)
+            for event in packer.read(self._line(candidate), self._interests.of(candidate.found).rows):
                 self.fold.apply(event)
             self._acting = None
 
