@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aibtui.cli import main
+from aibtui.cli.watch import watch
 from aibtui.emulator import Emulator, ScenarioClock, load_scenario
 
 
@@ -107,7 +108,7 @@ def test_an_interruption_before_a_watch_begins_is_130(monkeypatch: pytest.Monkey
     def interrupted(**options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main.commands["watch"], "callback", interrupted)
+    monkeypatch.setattr(watch, "callback", interrupted)
     assert CliRunner().invoke(main, ["watch", "any"]).exit_code == 130
 
 

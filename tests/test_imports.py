@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
+
+from aibtui.cli import _COMMANDS, main
 
 PROGRAM = """
 import runpy, sys
@@ -26,6 +29,14 @@ def test_help_loads_neither_the_screen_nor_azure(arguments: list[str]) -> None:
     )
     assert ran.stderr.strip() == "[]"
     assert ran.stdout.strip()
+
+
+def test_what_is_listed_of_a_command_is_how_its_help_begins() -> None:
+    context = click.Context(main)
+    for name, (_, said) in _COMMANDS.items():
+        command = main.get_command(context, name)
+        assert command is not None
+        assert " ".join((command.help or "").split()).startswith(said.removesuffix("..."))
 
 
 def test_the_package_itself_loads_nothing() -> None:

@@ -16,11 +16,12 @@ ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 NOTHING = r"[^\x00-\x{10FFFF}]"
 """In RE2's syntax: is found nowhere."""
+_MAY_TELL = re.compile(r"[0-9\[]|\\[xpPQ]")
 # What takes one sign, quantifiers, how groups begin; all else takes no digit.
 _TOKEN = re.compile(
     r"(?P<sign>\d|\\x(?:\{[0-9a-fA-F]+\}|[0-9a-fA-F]{2})|\\[0-7]{1,3}|\\[pP](?:\{\^?\w+\}|\w)"
     r"|\[\^?\]?(?:\[:\^?\w+:\]|\\[pPx]\{[^}]*\}|\\.|[^\]\\])*\])"
-    r"|\\Q(?P<literal>.*?)(?:\\E|$)|\\.|\{\d+(?:,\d*)?\}|\(\?P?<\w+>|\(\?[a-zA-Z-]*[:)]|.",
+    r"|\\Q(?P<literal>.*?)(?:\\E|$)|\\.|\{\d+(?:,\d*)?\}|\(\?P?<\w+>|[^\d\\[{(]+|.",
     re.DOTALL,
 )
 
@@ -37,6 +38,8 @@ class Blind(NamedTuple):
 
 def blind(source: str) -> Blind:
     """A pattern in RE2's syntax made blind. It has no look-around, so what takes less of a part finds less."""
+    if not _MAY_TELL.search(source):
+        return Blind(source, source)
     may, sure = [], []
     for token in _TOKEN.finditer(source):
         part = token[0]
@@ -57,4 +60,4 @@ def blind(source: str) -> Blind:
 @lru_cache(maxsize=1024)
 def _digits(sign: str) -> str:
     """Those that a class, an escape or a digit of a pattern takes."""
-    return "".join(digit for digit in "0123456789" if re2.fullmatch(sign, digit))
+    return "".join(re2.findall(sign, "0123456789"))
