@@ -92,8 +92,8 @@ def explain(
 
 def looks_at(argument: str, status: Status | None = None) -> tuple[str, Iterator[Poll]]:
     """The name and the looks of what an argument names: a file by its content, else a recorded run. Leaves with 2."""
-    from aibtui.sources.file import read_whole
     from aibtui.sources.whole import whole_of, with_status
+    from aibtui.sources.whole_file import read_whole
 
     if argument != "-" and not Path(argument).exists():
         kept = recordings()

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from aibtui.core.polls import Poll
 
+END_MARKER = b"Done exporting Packer logs"
+"""Is in the last line of a customization.log that is complete."""
+
 
 class Source(Protocol):
     """One build, looked at again and again."""

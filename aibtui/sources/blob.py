@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from aibtui.core.polls import Chunk, LogName
 from aibtui.recording import Cursor
+from aibtui.sources import END_MARKER
 from aibtui.sources.faults import Foreign, status_of
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient
 
-END_MARKER = b"Done exporting Packer logs"
 STEP = 4 << 20  # well under the SDK's max_single_get_size, so one look is one request
 _STEP_MIN = 64 << 10
 _OVERLAP = 64  # bytes read again to prove continuity

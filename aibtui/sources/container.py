@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from aibtui.core.polls import Chunk
 from aibtui.recording import Cursor
 from aibtui.recording.merge import CONTAINER, behind
+from aibtui.sources import END_MARKER
 from aibtui.sources.arm import Arm
-from aibtui.sources.blob import END_MARKER
 from aibtui.sources.discovery import is_group_id
 from aibtui.sources.faults import Foreign
 

@@ -16,7 +16,8 @@ import pytest
 from aibtui.core.polls import Poll
 from aibtui.sources import CannotWatch
 from aibtui.sources import file as file_module
-from aibtui.sources.file import FileSource, read_whole
+from aibtui.sources.file import FileSource
+from aibtui.sources.whole_file import read_whole
 from tests.sources.fake_azure import LAST_LINE, START
 
 
