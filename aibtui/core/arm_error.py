@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aibtui.core.build import Build
 from aibtui.core.lines import Line
+from aibtui.core.regex import regex
 from aibtui.core.scan import Needle
 from aibtui.core.updates import Alert, RootCause
 
@@ -27,12 +28,12 @@ NEEDLES: tuple[Needle, ...] = tuple(
         ),
     )
 )
-_ARROW = re.compile(r"ERROR: (?P<indent> *)-> (?P<code>\w+)(?: : (?P<message>.*))?$")
-_STATUS = re.compile(r"unexpected status \d+ (?:\([^)]*\) )?with (?:error: )?(?P<code>\w+): (?P<message>.*)")
-_CODE = re.compile(r'\bcode(?:" ?: ?|=|: )"(?P<code>\w+)"', re.IGNORECASE)
-_MESSAGE = re.compile(r'\bmessage(?:" ?: ?|=|: )"(?P<message>.*?)"(?=\s*[,}\]]|\s+\w+=|\s*$)', re.IGNORECASE)
-_ESCAPED_QUOTE = re.compile(r'\\+"')
-_VERDICT = re.compile(r"Build '[^']*' errored|ERROR: |--> ")
+_ARROW = regex(r"ERROR: (?P<indent> *)-> (?P<code>\w+)(?: : (?P<message>.*))?$")
+_STATUS = regex(r"unexpected status \d+ (?:\([^)]*\) )?with (?:error: )?(?P<code>\w+): (?P<message>.*)")
+_CODE = regex(r'\bcode(?:" ?: ?|=|: )"(?P<code>\w+)"', re.IGNORECASE)
+_MESSAGE = regex(r'\bmessage(?:" ?: ?|=|: )"(?P<message>.*?)"(?=\s*[,}\]]|\s+\w+=|\s*$)', re.IGNORECASE)
+_ESCAPED_QUOTE = regex(r'\\+"')
+_VERDICT = regex(r"Build '[^']*' errored|ERROR: |--> ")
 # Where the deployment and what follows it fail; in clean-up the same form tells what is no longer there.
 _PHASES = frozenset({"prepare", "deploy", "connect", "capture"})
 # Codes that say only that something inside failed.

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from aibtui.core.regex import regex
+
 Dialect = Literal["powershell", "shell"]
 
 _LONGEST_COMMAND: Final = 4000
@@ -58,8 +60,8 @@ class _Command:
         return not self.parts or self.last.isspace() or self.last in "(,=|"
 
 
-_HERE = re.compile(r"<<-?\s*[\"'\\]?(\w+)[\"']?")
-_REMARK = re.compile(r"(?i)@?rem(?:\s|$)|::(?!\w+\()")
+_HERE = regex(r"<<-?\s*[\"'\\]?(\w+)[\"']?")
+_REMARK = regex(r"(?i)@?rem(?:\s|$)|::(?!\w+\()")
 
 
 def pieces(source: str, dialect: Dialect) -> Iterator[Piece]:
@@ -90,7 +92,7 @@ def pieces(source: str, dialect: Dialect) -> Iterator[Piece]:
             at = told.end()
             continue
         if char == "\n" and here is not None:
-            ended = re.compile(rf"^[ \t]*{re.escape(here)}[ \t]*$", re.MULTILINE).search(source, at + 1)
+            ended = regex(rf"^[ \t]*{re.escape(here)}[ \t]*$", re.MULTILINE).search(source, at + 1)
             end = ended.end() if ended else len(source)
             yield from flush()
             line += source.count("\n", at, end)
@@ -125,13 +127,13 @@ def _belongs(source: str, at: int) -> bool:
 
 
 _QUOTES = {
-    '@"': re.compile(r"@\"[ \t]*\n.*?\n\"@", re.DOTALL),
-    "@'": re.compile(r"@'[ \t]*\n.*?\n'@", re.DOTALL),
-    "'": re.compile(r"'[^']*'"),
-    "`": re.compile(r"\"(?:[^\"`]|`.)*\"", re.DOTALL),
-    "\\": re.compile(r"\"(?:[^\"\\]|\\.)*\"", re.DOTALL),
+    '@"': regex(r"@\"[ \t]*\n.*?\n\"@", re.DOTALL),
+    "@'": regex(r"@'[ \t]*\n.*?\n'@", re.DOTALL),
+    "'": regex(r"'[^']*'"),
+    "`": regex(r"\"(?:[^\"`]|`.)*\"", re.DOTALL),
+    "\\": regex(r"\"(?:[^\"\\]|\\.)*\"", re.DOTALL),
 }
-_JOINED = re.compile(r".[ \t\r]*\n", re.DOTALL)
+_JOINED = regex(r".[ \t\r]*\n", re.DOTALL)
 
 
 class _Skipper:
@@ -171,8 +173,8 @@ class _Skipper:
         return (True, match.end()) if match else None
 
 
-_OPENERS = re.compile(r"^(?:(do)|(then))\b\s*")
-_HEADERS = re.compile(r"^(?:while|until|for|if|elif|case|select)\b")
+_OPENERS = regex(r"^(?:(do)|(then))\b\s*")
+_HEADERS = regex(r"^(?:while|until|for|if|elif|case|select)\b")
 
 
 def _split(text: str, line: int, background: bool, windows: bool) -> Iterator[Piece]:

@@ -6,18 +6,20 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from aibtui.core.regex import regex
+
 FOR_EVER: Final = 30 * 86_400.0
 """What is longer than any build may take."""
 
 _NAN: Final = float("nan")
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NAMED: Final = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86_400.0}
-_SHELL = re.compile(r"(?:(\d+(?:\.\d+)?|\.\d+)([smhd]?))")
-_SPAN = re.compile(r"(?i)\bnew-timespan((?:\s+-\w+[\s:]+[\d.]+)+)")
-_FROM = re.compile(r"(?i)\[(?:system\.)?timespan\]::from(milliseconds|seconds|minutes|hours|days)\(\s*([\d.]+)\s*\)")
-_CLOCK = re.compile(r"^['\"]?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2}))?['\"]?$")
-_VARIABLE = re.compile(r"\$\{(\w+)(?::?-([\d.]+))?\}|\$(?:\w+:)?([A-Za-z_]\w*)|%(\w+)%")
-_TOKEN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+|[-+*/()])")
+_SHELL = regex(r"(?:(\d+(?:\.\d+)?|\.\d+)([smhd]?))")
+_SPAN = regex(r"(?i)\bnew-timespan((?:\s+-\w+[\s:]+[\d.]+)+)")
+_FROM = regex(r"(?i)\[(?:system\.)?timespan\]::from(milliseconds|seconds|minutes|hours|days)\(\s*([\d.]+)\s*\)")
+_CLOCK = regex(r"^['\"]?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2}))?['\"]?$")
+_VARIABLE = regex(r"\$\{(\w+)(?::?-([\d.]+))?\}|\$(?:\w+:)?([A-Za-z_]\w*)|%(\w+)%")
+_TOKEN = regex(r"\s*(\d+(?:\.\d+)?|\.\d+|[-+*/()])")
 _MOST_TOKENS: Final = 40
 _LONGEST: Final = 200
 

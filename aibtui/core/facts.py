@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from aibtui.core.build import BuildFacts
+from aibtui.core.regex import regex
 
-_IMAGE_NAME = re.compile(r"packerImg_(\d{14})")
-_URN = re.compile(r".*/publishers/([^/]+)/ArtifactTypes/vmimage/offers/([^/]+)/skus/([^/]+)/versions/([^/]+)$", re.I)
+_IMAGE_NAME = regex(r"packerImg_(\d{14})")
+_URN = regex(r".*/publishers/([^/]+)/ArtifactTypes/vmimage/offers/([^/]+)/skus/([^/]+)/versions/([^/]+)$", re.I)
 
 
 class FactBook:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import re2
 
 from aibtui.core.lines import Line
+from aibtui.core.regex import regex
 
 # powershell: an error record, which may have ended the script. harmless: such a record of what a tool said on stderr
 # without failing. tool: the error of a program with a form of its own. error: a line headed as one. plain: a sentence
@@ -27,9 +28,9 @@ _LONGEST_MESSAGE = 14
 _MOST_TEXT = 1000
 _LONGEST = 2000
 _CONSOLE_WIDTH = 120
-_ANSI = re.compile(r"(?:\x1b|\^\[)\[[0-9;?]*[A-Za-z]")
-_REDRAWN = re.compile(r"(?:\x1b|\^\[)\[\d*[AGJK]")
-_NOT_FOLLOWED = re.compile(r"\(\?![^()]*\)")
+_ANSI = regex(r"(?:\x1b|\^\[)\[[0-9;?]*[A-Za-z]")
+_REDRAWN = regex(r"(?:\x1b|\^\[)\[\d*[AGJK]")
+_NOT_FOLLOWED = regex(r"\(\?![^()]*\)")
 _STAMP = r"(?:\[?\d[\d:T./,+ -]*(?:Z|AM|PM)?\]?[ :-]+)?"
 
 
@@ -61,28 +62,28 @@ class Clue:
 def _family(
     kind: ClueKind, head: str, more: str | None = None, unwrapped: Unwrapped = "all", prefix: str = ""
 ) -> Family:
-    return Family(kind, re.compile(head), re.compile(more) if more else None, unwrapped, prefix)
+    return Family(kind, regex(head), regex(more) if more else None, unwrapped, prefix)
 
 
 # What good runs print too, in the words of an error: restarts, apt's helpers, and commands that are echoed.
-_CHATTER = re.compile(
+_CHATTER = regex(
     r".*\((?:1115|1190)\)\s*$|A system shutdown|'[A-Za-z]:\\?' is not recognized|\++ |[A-Za-z]:\\[^>|]*>"
     r"|(?:debconf|dpkg-preconfigure|invoke-rc\.d|update-alternatives|mesg|tput|perl|locale|setlocale|apt-key): "
     r"|npm (?:warn|WARN|notice)|sudo: unable to resolve host|WARNING! "
     r"|(?i:warning: )?(?:apt|apt-key|pip) (?:does|is|as)\b"
 )
 # Sentences with the word that tell of no failure.
-_MENTION = re.compile(
+_MENTION = regex(
     r".*(?i:\b(?:0|no|without(?: any)?) (?:errors?|failures?|failed)\b"
     r"|\b(?:errors|failed|failures)(?: \w+)?\s*[:=]?\s*0\b|not an error"
     r"|ignor(?:ed|ing)\b|-ErrorAction|error[-_ ]?(?:log|handl|report|page|level)|if .* fail)"
 )
 # An attempt that is repeated has not failed yet.
-_RETRIED = re.compile(
+_RETRIED = regex(
     r".*(?i:\bretry(?:ing)?\b(?! (?:limit|count))|\b(?:will try|trying) again"
     r"|\battempt (?!(\d+) ?(?:of|/) ?\1\b)\d+ ?(?:of|/) ?\d)"
 )
-_HARMLESS = re.compile(r"(?:npm (?:warn|WARN|notice)|(?i:warning)\b|Cloning into|From http|Switched to|\s*\d+ +\d+ )")
+_HARMLESS = regex(r"(?:npm (?:warn|WARN|notice)|(?i:warning)\b|Cloning into|From http|Switched to|\s*\d+ +\d+ )")
 
 FAMILIES: tuple[Family, ...] = (
     # PowerShell 7: ConciseView with the code that failed, and its one-line form.
@@ -156,22 +157,22 @@ FAMILIES: tuple[Family, ...] = (
     _family("warning", rf"{_STAMP}(?:\[?(?i:warning|warn)\]?:? |W: )"),
 )
 
-_CATEGORY = re.compile(r"\s+\+ CategoryInfo ")
-_IDENTITY = re.compile(r"\s+\+ FullyQualifiedErrorId ")
-_LABEL = re.compile(r"\s+\+ (?:CategoryInfo|FullyQualifiedErrorId|PSComputerName) ")
-_POSITION = re.compile(r"At (?:line|[A-Za-z]:\\.*|/.*):\d+ char:\d+$")
-_HEADER = re.compile(r"(?:[A-Za-z]:\\[^:*?<>|]*|[\w.+/-]+(?:\.\w+)?|'[^']+'|&) : \S")
+_CATEGORY = regex(r"\s+\+ CategoryInfo ")
+_IDENTITY = regex(r"\s+\+ FullyQualifiedErrorId ")
+_LABEL = regex(r"\s+\+ (?:CategoryInfo|FullyQualifiedErrorId|PSComputerName) ")
+_POSITION = regex(r"At (?:line|[A-Za-z]:\\.*|/.*):\d+ char:\d+$")
+_HEADER = regex(r"(?:[A-Za-z]:\\[^:*?<>|]*|[\w.+/-]+(?:\.\w+)?|'[^']+'|&) : \S")
 # A header that can be nothing else, however the message below it is broken into lines.
-_SURE_HEADER = re.compile(r"(?:[A-Za-z]:\\[^:*?<>|]*\.\w+|[A-Z]\w+-\w+|'[^']+'|&) : \S|\S+ : The term '")
-_PATH_HEAD = re.compile(r"[A-Za-z]:\\[^:*?<>|]{60,}$")
-_PATH_REST = re.compile(r"[\w.-]*\.\w+ : ")
-_DECORATION = re.compile(r"\s*\+( |$)|\s*~+\s*$|\s*$")
-_CONCISE = re.compile(r"\s*(?:\d+ )?\|\s?(.*)$")
-_CLIXML = re.compile(r'<S S="Error">(.*?)</S>')
-_CLIXML_BREAK = re.compile(r"_x000[DA]_")
-_FAILURE = re.compile(r"(?i:fail|can't|cannot|could not|unable|error|not found|exited with code|denied|missing)")
+_SURE_HEADER = regex(r"(?:[A-Za-z]:\\[^:*?<>|]*\.\w+|[A-Z]\w+-\w+|'[^']+'|&) : \S|\S+ : The term '")
+_PATH_HEAD = regex(r"[A-Za-z]:\\[^:*?<>|]{60,}$")
+_PATH_REST = regex(r"[\w.-]*\.\w+ : ")
+_DECORATION = regex(r"\s*\+( |$)|\s*~+\s*$|\s*$")
+_CONCISE = regex(r"\s*(?:\d+ )?\|\s?(.*)$")
+_CLIXML = regex(r'<S S="Error">(.*?)</S>')
+_CLIXML_BREAK = regex(r"_x000[DA]_")
+_FAILURE = regex(r"(?i:fail|can't|cannot|could not|unable|error|not found|exited with code|denied|missing)")
 # Bars, meters, spinners and stack frames: no help to a reader who looks for the reason.
-_PROGRESS = re.compile(
+_PROGRESS = regex(
     r"\s*(?:\+? *~+|[|/\\-]|\S*\s*\[[=#>.o\s-]{6,}.*|.*(?:[█▒▓░]{3}|\u00e2\u2013).*"
     r"|(?:npm (?:error|ERR!) )?(?:.*\s)?\d{1,3}(?:\.\d+)?\s?%"
     r"|(?:[\d.]+[kMG]?\s+){6,}.*|npm (?:error|ERR!) \(Stage .*|npm (?:error|ERR!|notice)"

@@ -18,6 +18,7 @@ from aibtui.core.commands import Dialect
 from aibtui.core.durations import shell_span
 from aibtui.core.lines import Block, Line, parse_line
 from aibtui.core.polls import Template
+from aibtui.core.regex import regex
 from aibtui.core.rulebook import Match, Rule
 from aibtui.core.scan import Needle
 from aibtui.core.sleeps import LEAST_SECONDS, Plan, Sleep, plan_of
@@ -34,7 +35,7 @@ _LONGEST_UNKNOWN: Final = timedelta(hours=1)
 _MOST_SOURCE_LINES: Final = 20_000
 _FOUND = "Found command: "
 _HEADLINE = "Provisioning with "
-_SOURCE_ENDS = re.compile(r"Writing PowerShell script to file: |Opening \S+ for reading$|Uploading env vars to ")
+_SOURCE_ENDS = regex(r"Writing PowerShell script to file: |Opening \S+ for reading$|Uploading env vars to ")
 
 
 @dataclass(frozen=True, slots=True)

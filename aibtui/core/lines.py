@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from aibtui.core.build import LogFormat
+from aibtui.core.regex import regex
 
 MAX_LINE = 64 * 1024
 _LEAST_REACH = 4 * 1024
@@ -26,21 +27,21 @@ _MARKS: tuple[tuple[bytes, LogFormat], ...] = (
     (b"PACKER ERR", "g1"),
     (b" ui:     azure-arm:", "g2"),
 )
-_BLANKS = re.compile(rb"(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?ui:     azure-arm:")
+_BLANKS = regex(rb"(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?ui:     azure-arm:")
 
 Stream = Literal["ui", "error", "log", "raw"]
 
 # [guid] PACKER OUT|ERR yyyy/mm/dd HH:MM:SS ..., each part missing in some generation, some record or some quotation;
 # the container's log and an Azure DevOps task put an RFC 3339 stamp in front.
-_PREFIX = re.compile(
+_PREFIX = regex(
     rb"(?:\d{4}-\d\d-\d\dT[\d:.]+Z? +)?[^\w\n]{0,4}(?:([0-9a-fA-F]{8}-[0-9a-fA-F-]{27})\W{0,4})?"
     rb"PACKER(?: (OUT|ERR)\b)?(?: |$)"
 )
-_CONTAINER_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z? +")
-_STAMP = re.compile(rb"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?: |$)")
-_STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
-_PROCESS = re.compile(rb"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
-_BUILDER = re.compile(rb"(?:(==> |--> | {4}))?(?:azure-arm[\w.]*|vhd):(?: |$)")
+_CONTAINER_STAMP = regex(rb"\d{4}-\d\d-\d\dT[\d:.]+Z? +")
+_STAMP = regex(rb"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?: |$)")
+_STAMPED = regex(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
+_PROCESS = regex(rb"(packer[\w.-]*?)(?:_v[\w.]+)?(?: plugin)?: (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?")
+_BUILDER = regex(rb"(?:(==> |--> | {4}))?(?:azure-arm[\w.]*|vhd):(?: |$)")
 # Almost all that a script prints stands behind these bytes, near the start of the line.
 _SPOKEN = b"azure-arm: "
 _REACH = 160

@@ -14,6 +14,7 @@ from aibtui.core import events, progress
 from aibtui.core.build import PhaseName
 from aibtui.core.events import Event
 from aibtui.core.lines import Line
+from aibtui.core.regex import regex
 from aibtui.core.scan import Needle
 
 Speaker = Literal["headline", "builder", "packer", "core", "plugin", "end", "any"]
@@ -36,7 +37,7 @@ class Row:
 
 def _row(needle: str, speaker: Speaker, pattern: str, make: Callable[[Line, re.Match[str]], Event | None]) -> Row:
     where = Needle.at_the_start if needle.startswith("^") else Needle.anywhere
-    return Row(where(needle.removeprefix("^")), speaker, re.compile(pattern), make)
+    return Row(where(needle.removeprefix("^")), speaker, regex(pattern), make)
 
 
 def transferred(line: Line, _: re.Match[str]) -> Event | None:
@@ -52,10 +53,10 @@ def acted(line: Line, match: re.Match[str]) -> Event:
     return events.StepActed(line.number, line.at, (match["what"] or line.text).strip().rstrip(". "))
 
 
-_BUILT_IN = re.compile(r"packer-provisioner-([\w-]+)")
-_EXTERNAL = re.compile(r"packer-plugin-([\w-]+?)_v\S* start (\w+)")
-_PLUGIN_VERSION = re.compile(r"packer-plugin-([\w-]+?)_v(\d[\w.]*?)_x")
-_FOR_EXTERNAL = re.compile(r'packer-plugin-([\w-]+?)_v[^"]*", "start", "(\w+)"')
+_BUILT_IN = regex(r"packer-provisioner-([\w-]+)")
+_EXTERNAL = regex(r"packer-plugin-([\w-]+?)_v\S* start (\w+)")
+_PLUGIN_VERSION = regex(r"packer-plugin-([\w-]+?)_v(\d[\w.]*?)_x")
+_FOR_EXTERNAL = regex(r'packer-plugin-([\w-]+?)_v[^"]*", "start", "(\w+)"')
 
 
 def _launched(line: Line, match: re.Match[str]) -> Event:
@@ -69,7 +70,7 @@ def _launched(line: Line, match: re.Match[str]) -> Event:
     return events.PluginLaunched(line.number, line.at, kind, external, plugin)
 
 
-_POSITION = re.compile(r"^/aib/packerInput/script_(\d+)$")
+_POSITION = regex(r"^/aib/packerInput/script_(\d+)$")
 
 
 def _position(source: str) -> int | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import Final
 
-_ID: Final = re.compile(
+from aibtui.core.regex import regex
+
+_ID: Final = regex(
     r"(?i)/subscriptions/[0-9a-f-]{36}/resourceGroups/[a-z0-9_.()-]+(?:/providers/[a-z0-9.]+(?:/[a-z0-9_.()-]+){2,8})?"
 )
 _HOSTS: Final = {"usgov": "portal.azure.us", "usdod": "portal.azure.us", "china": "portal.azure.cn"}

@@ -17,6 +17,7 @@ import re2
 
 from aibtui.core.events import DownloadMoved
 from aibtui.core.lines import Stream
+from aibtui.core.regex import regex
 
 _LONGEST_LINE = 400
 
@@ -35,24 +36,24 @@ _TAIL = (
 )
 _VERB = r"\b(?:download|upload|fetch|receiv|retriev|transferr|copy|copied|saving|progress|pulling)(?:ing|ed|e)?\b"
 
-_RATE = re.compile(r"\d ?(?:[KMGT]i?)?(?:B|bits?|b)(?:ytes)?(?:/s|ps)", re.IGNORECASE)
-_HAS_VERB = re.compile(_VERB, re.IGNORECASE)
-_FILE_NAME = re.compile(r"://|[\w)-]\.[A-Za-z]\w{1,11}[\"']?:?\s*$")
-_BAR = re.compile(r"\[[=#>.\-\s]{3,}\]?|[|\[]?[^\x00-\x7f|\]]{3,}[|\]]?|\|[\s#=>-]{3,}\|")
-_OF_A_MACHINE = re.compile(
+_RATE = regex(r"\d ?(?:[KMGT]i?)?(?:B|bits?|b)(?:ytes)?(?:/s|ps)", re.IGNORECASE)
+_HAS_VERB = regex(_VERB, re.IGNORECASE)
+_FILE_NAME = regex(r"://|[\w)-]\.[A-Za-z]\w{1,11}[\"']?:?\s*$")
+_BAR = regex(r"\[[=#>.\-\s]{3,}\]?|[|\[]?[^\x00-\x7f|\]]{3,}[|\]]?|\|[\s#=>-]{3,}\|")
+_OF_A_MACHINE = regex(
     r"\b(?:disks?|drives?|memory|ram|free|used|usage|space|quota|volumes?|partitions?|cpu|swap|cache|heap|limit"
     r"|available|capacity|allocated|consumed|budget|size|pagefile|storage)\b|^\W*[A-Za-z]:\W*$|/dev/",
     re.IGNORECASE,
 )
-_STAMP_IN_NAME = re.compile(
+_STAMP_IN_NAME = regex(
     r"^\W*(?:\d{4}[-/]\d\d[-/]\d\d[T ]?)?(?:\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?Z?)?\W*"
     r"(?:\[?(?:INFO|VERBOSE|DEBUG)\]?\W+)?",
     re.IGNORECASE,
 )
-_PERCENT_IN_NAME = re.compile(rf"{_PERCENT} ?%")
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_SIZE_LETTER = re.compile(rf"({_NUMBER})([kKMGTP]?)$")
+_PERCENT_IN_NAME = regex(rf"{_PERCENT} ?%")
+_ESCAPES = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
+_THOUSANDS = regex(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_SIZE_LETTER = regex(rf"({_NUMBER})([kKMGTP]?)$")
 
 _POWERS = " KMGTP"
 _NO_COMMAS, _COMMA_IS_POINT = str.maketrans("", "", ","), str.maketrans(",", ".")
@@ -247,7 +248,7 @@ def _form(
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
-    return Form(needle, re.compile(needle), re2.compile(pattern, options), reader, operation)
+    return Form(needle, regex(needle), re2.compile(pattern, options), reader, operation)
 
 
 _BAR_SIGNS = r"[=#>\-. ]"
@@ -321,7 +322,7 @@ FORMS: tuple[Form, ...] = (
 
 NEEDLE = "|".join(f"(?:{form.needle})" for form in FORMS)
 # A quick look that lets every form through.
-_MAYBE = re.compile(r"%|\d ?[KMGTkmgt]?i?[Bb]|\[o|:\d\d +[\d-]|K \.")
+_MAYBE = regex(r"%|\d ?[KMGTkmgt]?i?[Bb]|\[o|:\d\d +[\d-]|K \.")
 
 
 def read(number: int, at: datetime | None, stream: Stream, text: str) -> DownloadMoved | None:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from aibtui.core import progress
 from aibtui.core.lines import Block, Line, next_stamp, parse_line
+from aibtui.core.regex import regex
 
 _SLOT = timedelta(minutes=1)
 _BUDGET = 10
@@ -29,18 +30,18 @@ _LONGEST_PAUSE = timedelta(minutes=6)
 _SETTLED = 0.75
 _LONGEST_LINE = 300
 
-_STAMPED = re.compile(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
-_TIMES = re.compile(
+_STAMPED = regex(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
+_TIMES = regex(
     r"\d{4}-\d\d-\d\dT?|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?[AP]M)?Z?\b"
     r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b(?:0x)?[0-9a-fA-F]{12,}\b|\b0x[0-9a-fA-F]+\b|(?<=[.=_*#-])[.=_*#-]+"
 )
-_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
-_COUNTS_TRIES = re.compile(
+_DIGITS = regex(r"\d+(?:[.,]\d+)*")
+_COUNTS_TRIES = regex(
     r"\b(?:attempts?|tr(?:y|ies|ied|ying)|retr(?:y|ies|ied|ying)|checks?|checking|wait(?:s|ed|ing)?|poll(?:s|ing)?|iterations?"
     r"|loops?|elapsed|seconds?|secs?|minutes?|sleep(?:s|ing)?|again|still|not (?:yet|ready|found|available|running))\b",
     re.IGNORECASE,
 )
-_OF_ALL = re.compile(r"\d+(?:[.,]\d+)? ?%|\b\d+ ?(?:/|of|out of) ?\d+\b", re.IGNORECASE)
+_OF_ALL = regex(r"\d+(?:[.,]\d+)? ?%|\b\d+ ?(?:/|of|out of) ?\d+\b", re.IGNORECASE)
 
 
 class Sampler:

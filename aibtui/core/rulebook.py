@@ -19,6 +19,7 @@ import re2
 
 from aibtui.core.build import PHASES
 from aibtui.core.pattern import Pattern, pattern_of
+from aibtui.core.regex import regex
 from aibtui.core.updates import Severity
 
 Where = Literal["output", "packer", "debug", "raw", "message", "provisioning", "devops"]
@@ -193,10 +194,10 @@ _TYPES: Mapping[str, type] = {
     "likely": bool,
     "fallback": bool,
 }
-_DURATION = re.compile(r"(\d+)([smh])")
-_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_HEAD = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
-_ID_LINE = re.compile(r"^[ \t]*id[ \t]*=", re.MULTILINE)
+_DURATION = regex(r"(\d+)([smh])")
+_ID = regex(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_HEAD = regex(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
+_ID_LINE = regex(r"^[ \t]*id[ \t]*=", re.MULTILINE)
 
 
 def parse_duration(text: str) -> timedelta:

@@ -12,6 +12,7 @@ from typing import Final
 
 from aibtui.core.commands import Dialect, Piece, pieces
 from aibtui.core.durations import FOR_EVER, clock_span, number, shell_span, timespan
+from aibtui.core.regex import regex
 
 LEAST_SECONDS: Final = 120.0
 _LONGEST_SOURCE: Final = 400_000
@@ -71,58 +72,56 @@ class _Reading:
     unknown: bool = False
 
 
-_LOOP = re.compile(
+_LOOP = regex(
     r"(?i)(?:^|[\s|.(])(?:while|for|foreach|do|until|catch|trap|foreach-object|%|start-job|start-threadjob)(?=[\s({.]|$)"
     r"|\.foreach\s*\(|\bregister-\w+|\bwhere-object\b|\s\?\s*$"
 )
-_BRANCH = re.compile(r"(?i)(?:^|\s)(?:if|elseif|else|elif|switch|case|function|filter|class)\b|\(\)\s*$|\w\s*=\s*$")
-_PREFIX = re.compile(
+_BRANCH = regex(r"(?i)(?:^|\s)(?:if|elseif|else|elif|switch|case|function|filter|class)\b|\(\)\s*$|\w\s*=\s*$")
+_PREFIX = regex(
     r"(?i)^(?:[&.@]\s*|(?:sudo(?:\s+-\S+)*|nohup|time|exec|command|call|then|else|!|\[void\])\s+|\$null\s*=\s*)+"
 )
-_REDIRECT = re.compile(r"(?i)\s*(?:\d|\*)?(?:>>?|<)\s*(?:&\d|\$null|\S+)")
-_COMMON = re.compile(r"(?i)\s+-(?:erroraction|ea|warningaction|informationaction)[\s:]+\w+|\s+-(?:verbose|debug)\b")
-_START_SLEEP = re.compile(r"(?i)^(?:[\w.]+\\)?(?:start-sleep|sleep)\s+(.+)$")
-_SLEEP = re.compile(r"(?i)^(?:/\S*/)?sleep(?:\.exe)?\s+(.+)$")
-_PARAMETER = re.compile(r"(?i)^-(\w+)(?:\s*:\s*|\s+)(.+)$")
-_TIMEOUT = re.compile(r"(?i)^(?:\S*\\)?timeout(?:\.exe)?\s+(?:/nobreak\s+)?(?:/t\s*)?(\S+?)(?:\s+/nobreak)?$")
-_PING = re.compile(r"(?i)^(?:\S*[\\/])?ping(?:\.exe)?\s+(?=.*\s)(?:.*\s)?[-/][nc]\s+(\S+)(?:\s.*)?$")
-_CALLED = re.compile(
-    r"(?i)\[(?:system\.)?threading\.(?:thread\]::sleep|tasks\.task\]::delay)\s*\((.+?)\)(?:\.wait\(\))?$"
-)
-_PYTHON = re.compile(r"(?i)\btime\.sleep\(([^()]+)\)")
-_WAITFOR = re.compile(
+_REDIRECT = regex(r"(?i)\s*(?:\d|\*)?(?:>>?|<)\s*(?:&\d|\$null|\S+)")
+_COMMON = regex(r"(?i)\s+-(?:erroraction|ea|warningaction|informationaction)[\s:]+\w+|\s+-(?:verbose|debug)\b")
+_START_SLEEP = regex(r"(?i)^(?:[\w.]+\\)?(?:start-sleep|sleep)\s+(.+)$")
+_SLEEP = regex(r"(?i)^(?:/\S*/)?sleep(?:\.exe)?\s+(.+)$")
+_PARAMETER = regex(r"(?i)^-(\w+)(?:\s*:\s*|\s+)(.+)$")
+_TIMEOUT = regex(r"(?i)^(?:\S*\\)?timeout(?:\.exe)?\s+(?:/nobreak\s+)?(?:/t\s*)?(\S+?)(?:\s+/nobreak)?$")
+_PING = regex(r"(?i)^(?:\S*[\\/])?ping(?:\.exe)?\s+(?=.*\s)(?:.*\s)?[-/][nc]\s+(\S+)(?:\s.*)?$")
+_CALLED = regex(r"(?i)\[(?:system\.)?threading\.(?:thread\]::sleep|tasks\.task\]::delay)\s*\((.+?)\)(?:\.wait\(\))?$")
+_PYTHON = regex(r"(?i)\btime\.sleep\(([^()]+)\)")
+_WAITFOR = regex(
     r"(?i)^(?:\S*\\)?(?:waitfor(?:\.exe)?\s+.*?/t\s+(\S+).*|wait-event\s+.*?-timeout\s+(\S+).*"
     r"|choice(?:\.exe)?\s+.*?/t\s+(\S+).*)$"
 )
-_READ = re.compile(r"^read\s+(?:.*\s)?-[a-su-z]*t\s*(\d\S*|\$\S+)(?:\s.*)?$")
-_LIMITED = re.compile(r"^(?:/\S*/)?timeout(?:\s+-\S+)*\s+(\d\S*)\s+(.+)$")
-_NEVER_ENDS = re.compile(r"^(?:/\S*/)?tail\s+(?:-\S+\s+)*/dev/null$")
-_TOTAL = re.compile(r"(?i)\.totalseconds\b")
-_RANGE = re.compile(r"(?<![\w.])(\d+|\$\w+)\s*\.\.\s*(\d+|\$\w+)|\{(\d+)\.\.(\d+)\}")
-_SEQ = re.compile(r"\bseq\s+(?:(\d+)\s+)?(\d+|\$\{?\w+\}?)\s*[)`]")
-_COUNT_UP = re.compile(r"(?i)\(+\s*\$?(\w+)\s*=\s*(\d+)\s*;\s*\$?\1\s*(-l[te]|<=?)\s*(\d+|\$?\w+)\s*;")
-_WORDS = re.compile(r"^for\s+\w+\s+in\s+(.+)$")
+_READ = regex(r"^read\s+(?:.*\s)?-[a-su-z]*t\s*(\d\S*|\$\S+)(?:\s.*)?$")
+_LIMITED = regex(r"^(?:/\S*/)?timeout(?:\s+-\S+)*\s+(\d\S*)\s+(.+)$")
+_NEVER_ENDS = regex(r"^(?:/\S*/)?tail\s+(?:-\S+\s+)*/dev/null$")
+_TOTAL = regex(r"(?i)\.totalseconds\b")
+_RANGE = regex(r"(?<![\w.])(\d+|\$\w+)\s*\.\.\s*(\d+|\$\w+)|\{(\d+)\.\.(\d+)\}")
+_SEQ = regex(r"\bseq\s+(?:(\d+)\s+)?(\d+|\$\{?\w+\}?)\s*[)`]")
+_COUNT_UP = regex(r"(?i)\(+\s*\$?(\w+)\s*=\s*(\d+)\s*;\s*\$?\1\s*(-l[te]|<=?)\s*(\d+|\$?\w+)\s*;")
+_WORDS = regex(r"^for\s+\w+\s+in\s+(.+)$")
 _MOST_TURNS: Final = 100_000
-_INTERPRETER = re.compile(
+_INTERPRETER = regex(
     r"(?i)^(?:\S*[\\/])?(?:(?P<ps>powershell|pwsh)(?:\.exe)?\b.*?\s-c(?:ommand)?|(?P<cmd>cmd)(?:\.exe)?(?:\s+/\w)*?\s+/[ck]"
     r"|(?P<sh>(?:ba|da|k|z)?sh)\s+-\w*c|(?P<py>python[\d.]*)(?:\.exe)?\s+-c)\s+(?P<body>.+)$",
     re.DOTALL,
 )
-_SET = re.compile(
+_SET = regex(
     r"(?i)^(?:\[\w+\]\s*)?\$(?:\w+:)?(\w+)\s*=\s*(.+)$|^(?:export\s+|local\s+|readonly\s+|set\s+)?(\w+)=(\S+)$"
 )
-_TRIVIAL = re.compile(
+_TRIVIAL = regex(
     r"(?i)^(?:exit|return|break|continue|out-null|out-host|true|:|sync|popd|pop-location|cd|set-location|shopt"
     r"|stop-transcript|start-transcript|set-strictmode|set|param|using|import-module|set-executionpolicy|get-date|date|in"
     r"|try|finally|begin|end|process|done|fi|esac)\b|^#!|^\$[\w:]+\s*(?:\+\+|--)$|^\[cmdletbinding"
 )
-_LEAVES = re.compile(r"(?i)^(?:exit|return|break|continue)\b")
-_PRINT = re.compile(
+_LEAVES = regex(r"(?i)^(?:exit|return|break|continue)\b")
+_PRINT = regex(
     r"(?i)^(?:(?:write-(?:host|output|information)|echo|printf|out-host)(?:\s+-(?:object|messagedata|inputobject|e|n))*\s+"
     r"(?P<said>.+?)(?:\s+-\w.*)?|\[console\]::writeline\((?P<line>.+)\)|(?P<bare>\"[^\"]*\"|'[^']*'))$",
     re.DOTALL,
 )
-_INSERTED = re.compile(r"\$\([^()]*\)|\$\{[^}]*\}|\$[\w:]+(?:\.\w+)*|\{\d+[^}]*\}|%[sd]|`.|\\[nrt]")
+_INSERTED = regex(r"\$\([^()]*\)|\$\{[^}]*\}|\$[\w:]+(?:\.\w+)*|\{\d+[^}]*\}|%[sd]|`.|\\[nrt]")
 
 
 def plan_of(source: str, dialect: Dialect, depth: int = 0) -> Plan:
@@ -240,7 +239,7 @@ def _pattern(said: str) -> re.Pattern[str] | None:
     literal = [part.strip() for part in _INSERTED.split(said)]
     if sum(len(re.sub(r"\W", "", part)) for part in literal) < 3:
         return None
-    return re.compile(r"\s*" + r".*?".join(re.escape(part) for part in literal) + r"\s*", re.IGNORECASE)
+    return regex(r"\s*" + r".*?".join(re.escape(part) for part in literal) + r"\s*", re.IGNORECASE)
 
 
 def _seconds(text: str, dialect: Dialect, values: Mapping[str, float], depth: int) -> float | None:

@@ -12,24 +12,25 @@ from datetime import UTC, datetime, timedelta
 
 from aibtui.core.lines import Block, Line, Lines, parse_line
 from aibtui.core.polls import Status, Template
+from aibtui.core.regex import regex
 from aibtui.core.rulebook import Where
 
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z ?")
-_TEMPLATE = re.compile(r"template name:\s+(\S+)", re.IGNORECASE)
-_STARTING = re.compile(r"starting (put|run) template\b", re.IGNORECASE)
-_RUN_ENDED = re.compile(r"run template:\s+(Succeeded|PartiallySucceeded|Failed|Canceled)\b", re.IGNORECASE)
-_CALL_FAILED = re.compile(
+_STAMP = regex(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z ?")
+_TEMPLATE = regex(r"template name:\s+(\S+)", re.IGNORECASE)
+_STARTING = regex(r"starting (put|run) template\b", re.IGNORECASE)
+_RUN_ENDED = regex(r"run template:\s+(Succeeded|PartiallySucceeded|Failed|Canceled)\b", re.IGNORECASE)
+_CALL_FAILED = regex(
     r"(?:##\[error\])?(?:Error: )?(put|post|run) template call failed for template (\S+) with error: "
     r"(.*?)(?:\s*\(CODE: \d+\))?\s*$",
     re.IGNORECASE,
 )
-_ERROR = re.compile(r"##\[error\]\s*(?:Error: )?(.*)")
-_JOB_CANCELED = re.compile(
+_ERROR = regex(r"##\[error\]\s*(?:Error: )?(.*)")
+_JOB_CANCELED = regex(
     r"the operation (?:was|has been|will be) cancell?ed"
     r"|(?:ran longer than|exceeded) the maximum (?:execution )?time|the job .*cancell?ed",
     re.IGNORECASE,
 )
-_MAXIMUM = re.compile(r"##\[error\].* the maximum (?:execution )?time of (\d+) minutes", re.IGNORECASE)
+_MAXIMUM = regex(r"##\[error\].* the maximum (?:execution )?time of (\d+) minutes", re.IGNORECASE)
 _RUN_STATES = {state.lower(): state for state in ("Succeeded", "PartiallySucceeded", "Failed", "Canceled")}
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from aibtui.core.job_limits import stopped_after
 from aibtui.core.moment import Moment
+from aibtui.core.regex import regex
 from aibtui.core.rulebook import Rule
 from aibtui.core.updates import Alert
 
@@ -24,8 +25,8 @@ _COSTLY = {
     "microsoft.containerinstance/containergroups": "the container group",
 }
 _DISTRIBUTING = " (it struck while the image was distributed, so the image is probably fine: check its regions)"
-_PLACEHOLDER = re.compile(r"\{(\w+)(?:\|([^}]*))?\}")
-_CORES = re.compile(r"_[A-Z]+(\d+)", re.IGNORECASE)
+_PLACEHOLDER = regex(r"\{(\w+)(?:\|([^}]*))?\}")
+_CORES = regex(r"_[A-Z]+(\d+)", re.IGNORECASE)
 
 
 def known_of(now: Moment) -> dict[str, str | None]:
