@@ -96,6 +96,7 @@ class Scanned:
         self._shapes = shapes
         self._ends = list(accumulate(map(len, shapes)))
         self._dated: list[int] | None = None
+        self._columns: dict[bytes, int] = {}
         self._told: tuple[int, int, datetime | None] = (0, -1, None)
 
     def offset(self, place: int) -> int:
@@ -144,14 +145,15 @@ class Scanned:
 
     def _dated_lines(self) -> list[int]:
         if self._dated is None:
-            dated = {shape for shape in set(self._shapes) if _DATED[0] in shape or _DATED[1] in shape}
-            self._dated = [place for place, shape in enumerate(self._shapes) if shape in dated]
+            for shape in set(self._shapes):
+                ends = [at + len(form) for form in _DATED if (at := shape.rfind(form)) >= 0]
+                if ends:
+                    self._columns[shape] = max(ends) - _STAMP
+            self._dated = [place for place, shape in enumerate(self._shapes) if shape in self._columns]
         return self._dated
 
     def _dated_at(self, place: int) -> datetime | None:
-        shape = self._shapes[place]
-        end = max(at + len(form) for form in _DATED if (at := shape.rfind(form)) >= 0)
-        return self._stamp(self.offset(place) + end - _STAMP)
+        return self._stamp(self.offset(place) + self._columns[self._shapes[place]])
 
     def _stamp(self, begin: int) -> datetime | None:
         return stamp_of(self.block.data[begin : begin + _STAMP])
