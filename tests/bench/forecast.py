@@ -11,10 +11,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from statistics import median
+from statistics import fmean
 
 from aibtui.core.build import Build, Phase, Step
 from aibtui.core.forecast import Baseline, forecast, step_keys
+from tests.bench.rows import Row, table
 
 SERIES = 200
 HISTORY = 3
@@ -71,17 +72,20 @@ def errors() -> Iterator[tuple[float, float, bool]]:
             yield look, off, told.low <= START + total <= told.high
 
 
-def main() -> None:
-    """Print the median absolute error of the remaining time at each look."""
+def measure() -> Iterator[Row]:
+    """The errors at each look and at all of them, and how often the range held the end."""
     found = list(errors())
-    print(f"{SERIES} simulated builds, {HISTORY} earlier runs each")
     for look in LOOKS:
         here = [(off, held) for at, off, held in found if at == look]
-        held = sum(inside for _, inside in here) / len(here)
-        print(
-            f"at {look:.0%} of the run: off by {median(off for off, _ in here):.1%} of the rest, range held {held:.0%}"
-        )
-    print(f"all looks: median absolute error of the remaining time {median(off for _, off, _ in found):.1%}")
+        yield Row(f"at {look:.0%} of the run: off by, of the rest", "%", tuple(100 * off for off, _ in here))
+        yield Row(f"at {look:.0%} of the run: the range held the end", "%", (100 * fmean(held for _, held in here),))
+    yield Row("at all looks: off by, of the rest", "%", tuple(100 * off for _, off, _ in found), goal=10)
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{SERIES} simulated builds, {HISTORY} earlier runs each")
+    print(table(measure()))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
+HEADING = f"{'':<52}{'min':>10}{'median':>10}{'max':>10}"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`ours` and `theirs` are samples of one run, taken by turns; a `peer` without samples is absent here.
+    """`ours` and `theirs` are samples of one run, taken by turns; a `peer` without samples is not installed here.
 
-    `goal` is for the ratio of the medians where there is a peer, else for our median.
+    `goal` is the most that the figure may be, or the least where `at_least` is set.
     """
 
     what: str
@@ -20,24 +22,53 @@ class Row:
     peer: str = ""
     theirs: tuple[float, ...] = ()
     goal: float | None = None
+    at_least: bool = False
 
     @property
-    def ratio(self) -> float | None:
-        """Our median over the peer's."""
-        return median(self.ours) / median(self.theirs) if self.theirs else None
+    def ratios(self) -> tuple[float, ...]:
+        """Ours over the peer's, turn by turn; of the medians where the two were not taken in pairs."""
+        if not self.theirs:
+            return ()
+        if len(self.ours) != len(self.theirs):
+            return (median(self.ours) / median(self.theirs),)
+        return tuple(ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True))
+
+    @property
+    def figure(self) -> float | None:
+        """What the goal is for: the median, of the ratios where there is a peer; None where that is absent."""
+        samples = self.ratios if self.peer else self.ours
+        return median(samples) if samples else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None where there is none, or nothing to hold against it."""
+        if self.goal is None or self.figure is None:
+            return None
+        return self.figure >= self.goal if self.at_least else self.figure <= self.goal
 
     def __str__(self) -> str:
-        low, middle, high = min(self.ours), median(self.ours), max(self.ours)
-        ours = f"{self.what:<52}{low:>10.2f}{middle:>10.2f}{high:>10.2f} {self.unit:<8}"
-        goal = f"  goal {self.goal:g}" if self.goal is not None else ""
-        if not self.peer:
-            return ours + goal
-        if self.ratio is None:
-            return f"{ours}{self.peer}: absent"
-        return f"{ours}{self.ratio:>7.2f} x {self.peer} ({median(self.theirs):.2f}){goal}"
+        samples = self.ratios or self.ours
+        unit = f"x {self.peer}" if self.ratios else self.unit
+        line = f"{self.what:<52}{''.join(f'{_told(at(samples)):>10}' for at in (min, median, max))} {unit:<18}"
+        if self.peer and not self.ratios:
+            return f"{line}{self.peer}: not installed"
+        if self.goal is not None:
+            goal = f"goal {'>= ' if self.at_least else ''}{self.goal:g}"
+            line += f"{goal:<13}{'MISSED' if self.met is False else '':<8}"
+        elif self.ratios:
+            line += " " * 21
+        if self.ratios:
+            line += f"{_told(median(self.ours))} / {_told(median(self.theirs))} {self.unit}"
+        return line.rstrip()
 
 
 def table(rows: Iterable[Row]) -> str:
     """All of them, one a line, below their headings."""
-    heading = f"{'':<52}{'min':>10}{'median':>10}{'max':>10}"
-    return "\n".join([heading, *(str(row) for row in rows)])
+    return "\n".join([HEADING, *map(str, rows)])
+
+
+def _told(figure: float) -> str:
+    """About three digits of it."""
+    if abs(figure) >= 100:
+        return f"{figure:,.0f}"
+    return f"{figure:.2f}" if abs(figure) >= 0.1 or figure == 0 else f"{figure:.4f}"

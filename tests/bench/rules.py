@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from statistics import median
+from operator import sub
 from uuid import UUID
 
 from aibtui.cli.rulefiles import built_in_rules
@@ -21,6 +21,8 @@ from aibtui.core.rulebook import Rule
 from aibtui.emulator import load_scenario
 from aibtui.emulator.story import timeline
 from aibtui.sources.whole import whole_of
+from tests.bench.progress import say
+from tests.bench.rows import Row, table
 
 ROUNDS = 7
 SCENARIOS = ("windows", "linux", "script-failed")
@@ -41,26 +43,31 @@ def explain(data: bytes, rules: tuple[Rule, ...]) -> None:
         monitor.feed(poll)
 
 
-def rounds(data: bytes) -> Iterator[tuple[float, float, float]]:
+def rounds(data: bytes, times: int) -> Iterator[tuple[float, float, float]]:
     """Seconds of the scan alone, of an explain with all rules, and with none."""
     rules = built_in_rules()
     scanner = Interests(rules, MARKER).scanner
     block = Block(data, 1)
-    for _ in range(ROUNDS):
+    for _ in range(times):
         scan = timed(lambda: sum(1 for _ in scanner.candidates(block)))
         yield scan, timed(lambda: explain(data, rules)), timed(lambda: explain(data, ()))
 
 
-def main() -> None:
-    """Print the ratios of each log."""
-    print(f"{'log':<16}{'MB':>6}{'scan / rest of explain':>26}{'all rules / no rules':>24}")
+def measure(quick: bool) -> Iterator[Row]:
+    """The ratios of each log."""
     for name in SCENARIOS:
+        say(f"rules, the log of {name}")
         lines = timeline(load_scenario(name), "g3", START, UUID(int=1)).lines
         data = b"".join(line for _, line in lines)
-        found = list(rounds(data))
-        scan = median(scan / (whole - scan) for scan, whole, _ in found)
-        rules = median(whole / bare for _, whole, bare in found)
-        print(f"{name:<16}{len(data) / 1e6:>6.2f}{scan:>26.2f}{rules:>24.2f}")
+        scans, wholes, bare = zip(*rounds(data, 3 if quick else ROUNDS), strict=True)
+        log, rest = f"{name} ({len(data) / 1e3:.0f} kB)", tuple(map(sub, wholes, scans))
+        yield Row(f"{log}: the scan", "s", scans, "the rest of explain", rest)
+        yield Row(f"{log}: all rules", "s", wholes, "no rules", bare)
+
+
+def main() -> None:
+    """Measure and print the table."""
+    print(table(measure(quick=False)))
 
 
 if __name__ == "__main__":

@@ -79,16 +79,16 @@ class Soaked:
     def rows(self) -> tuple[Row, ...]:
         """What is measured, and how much it may be."""
         return (
-            Row("soak: log", "MB", (self.log / 1e6,)),
-            Row("soak: bytes lost", "bytes", (self.lost,), goal=0),
-            Row("soak: bytes repeated", "bytes", (self.repeated,), goal=0),
-            Row("soak: peak memory over the start", "MB", (self.grown / 1e6,)),
-            Row("soak: looks", "", (self.looks,)),
-            Row("soak: requests per look", "", (self.requests / self.looks,)),
-            Row("soak: requests that were spoiled", "%", (100 * self.failed / self.requests,)),
-            Row("soak: body bytes per byte of log", "", (self.fetched / self.log,), goal=1.05),
-            Row("soak: longest BLIND that recovered", "s", (self.blind.total_seconds(),)),
-            Row("soak: CPU", "s", (self.seconds,)),
+            Row("log", "MB", (self.log / 1e6,)),
+            Row("bytes lost", "bytes", (self.lost,), goal=0),
+            Row("bytes repeated", "bytes", (self.repeated,), goal=0),
+            Row("peak memory over the start", "MB", (self.grown / 1e6,)),
+            Row("looks", "", (self.looks,)),
+            Row("requests per look", "", (self.requests / self.looks,)),
+            Row("requests that were spoiled", "%", (100 * self.failed / self.requests,)),
+            Row("body bytes per byte of log", "", (self.fetched / self.log,), goal=1.05),
+            Row("longest BLIND that recovered", "s", (self.blind.total_seconds(),)),
+            Row("CPU", "s", (self.seconds,)),
         )
 
 
@@ -206,17 +206,17 @@ def resident() -> int:
         return most if sys.platform == "darwin" else most * 1024
 
 
-def rows(size: Size = QUICK) -> tuple[Row, ...]:
+def measure(quick: bool) -> tuple[Row, ...]:
     """A soak in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="aibtui-soak-") as state:
-        return asyncio.run(soak(size, Path(state))).rows()
+        return asyncio.run(soak(QUICK if quick else FULL, Path(state))).rows()
 
 
 def main() -> None:
     """Print a soak."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="10 minutes and 1 MB instead of 8 h and 50 MB")
-    print(table(rows(QUICK if parser.parse_args().quick else FULL)))
+    print(table(measure(parser.parse_args().quick)))
 
 
 if __name__ == "__main__":
