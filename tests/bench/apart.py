@@ -24,7 +24,7 @@ class Broken(Exception):
 def rows_of(part: Part, options: Options) -> Iterator[Row]:
     """The rows of a part, as they come. Raises Broken."""
     context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
+    ours, theirs = context.Pipe()
     process = context.Process(target=_measure, args=(part, options, theirs))
     process.start()
     theirs.close()
@@ -32,6 +32,7 @@ def rows_of(part: Part, options: Options) -> Iterator[Row]:
         with ours:
             while (told := _next(ours)) is not None:
                 yield told
+                ours.send(None)
     except BaseException:
         _leave(process)
         raise
@@ -52,8 +53,9 @@ def _measure(part: Part, options: Options, pipe: Connection) -> None:
     try:
         for row in part.measure(options):
             pipe.send(row)
+            pipe.recv()  # it is printed: what is said next belongs below it
         pipe.send(None)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError, BrokenPipeError):
         pass  # nobody listens any more
     except Exception:
         pipe.send(traceback.format_exc())

@@ -28,7 +28,7 @@ USUAL = 600_000
 INCREMENT = 64 * 1024
 _BEFORE = 4_000_000
 _LARGE, _SLOW = 100_000_000, 20_000_000
-_LARGE_QUICK, _SLOW_QUICK = 10_000_000, 2_000_000
+_LARGE_QUICK, _SLOW_QUICK = 5_000_000, 2_000_000
 
 
 def signatures() -> list[str]:
@@ -42,11 +42,10 @@ def signatures() -> list[str]:
 
 
 def measure(quick: bool) -> Iterator[Row]:
-    """All of it, on logs of up to 100 MB; up to 10 where it is to be quick."""
-    rounds = 2 if quick else 5
+    """All of it, on logs of up to 100 MB; up to 5 where it is to be quick."""
     with tempfile.TemporaryDirectory(prefix="aibtui-bench-") as folder:
-        yield from _beside_ripgrep(Path(folder), _LARGE_QUICK if quick else _LARGE, rounds, quick)
-        yield from _slow_ones(Path(folder), _SLOW_QUICK if quick else _SLOW, rounds, quick)
+        yield from _beside_ripgrep(Path(folder), _LARGE_QUICK if quick else _LARGE, 2 if quick else 5, quick)
+        yield from _slow_ones(Path(folder), _SLOW_QUICK if quick else _SLOW, 2 if quick else 3, quick)
         yield from _usual(Path(folder), 3 if quick else 11)
     yield from _increments(40 if quick else 400)
 
