@@ -112,6 +112,10 @@ def test_a_ratio_is_taken_turn_by_turn() -> None:
     assert " ".join(str(row).split()) == "read 2.00 3.00 4.00 x ripgrep goal 2.5 MISSED 8.00 / 2.00 s"
 
 
+def test_one_sample_stands_alone() -> None:
+    assert str(Row("p99", "ms", (4.0,), goal=5)).split() == ["p99", "4.00", "ms", "goal", "5"]
+
+
 def test_a_goal_may_be_a_least() -> None:
     assert [Row("rate", "MB/s", (rate,), goal=20, at_least=True).met for rate in (19, 20)] == [False, True]
 

@@ -13,7 +13,7 @@ HEADING = f"{'':<52}{'min':>10}{'median':>10}{'max':>10}"
 class Row:
     """`ours` and `theirs` are samples of one run, taken by turns; a `peer` without samples is not installed here.
 
-    `goal` is the most that the figure may be, or the least where `at_least` is set.
+    `goal` is the most that the figure may be, or the least where `at_least` is set. One sample stands alone.
     """
 
     what: str
@@ -49,7 +49,8 @@ class Row:
     def __str__(self) -> str:
         samples = self.ratios or self.ours
         unit = f"x {self.peer}" if self.ratios else self.unit
-        line = f"{self.what:<52}{''.join(f'{_told(at(samples)):>10}' for at in (min, median, max))} {unit:<18}"
+        low, high = (_told(end(samples)) if len(samples) > 1 else "" for end in (min, max))
+        line = f"{self.what:<52}{low:>10}{_told(median(samples)):>10}{high:>10} {unit:<18}"
         if self.peer and not self.ratios:
             return f"{line}{self.peer}: not installed"
         if self.goal is not None:
