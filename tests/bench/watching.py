@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,7 +121,7 @@ class Watched:
 def watching(served: Served, *words: str) -> Iterator[Terminal]:
     """A watch of all that is served."""
     with tempfile.TemporaryDirectory(prefix="aibtui-bench-") as state:
-        config = Path(state) / "empty.toml"
+        config = Path(state) / "config.toml"
         config.touch()
         os.environ |= {"AIBTUI_STATE_DIR": state, "AIBTUI_CONFIG": str(config)}
         command = python("-m", "aibtui", "watch", *served.templates, "--arm-endpoint", served.endpoint, *words)
@@ -129,25 +129,43 @@ def watching(served: Served, *words: str) -> Iterator[Terminal]:
             yield terminal
 
 
+Watch = tuple[int, float, tuple[str, ...]]
+"""How many builds, how many lines each prints a second, and the words of the command."""
+
+
 def watched(builds: int, rate: float, seconds: float, *words: str) -> Watched:
     """Watch so many builds for so long, after they were caught up with."""
-    talks = 1 if rate == 0 else AGO.total_seconds() + seconds + 3 * _SETTLES
-    with Served(builds, rate, talks) as served, watching(served, *words) as terminal:
-        time.sleep(_SETTLES + builds / 4)
-        served.asked()
-        before, began = terminal.cpu(), time.monotonic()
+    return at_once([(builds, rate, words)], seconds)[0]
+
+
+def at_once(watches: Sequence[Watch], seconds: float) -> list[Watched]:
+    """Several such watches beside each other, each with an emulator of its own."""
+    with ExitStack() as stack:
+        running = []
+        for builds, rate, words in watches:
+            talks = 1 if rate == 0 else AGO.total_seconds() + seconds + 3 * _SETTLES
+            served = stack.enter_context(Served(builds, rate, talks))
+            running.append((served, stack.enter_context(watching(served, *words))))
+        time.sleep(_SETTLES + max(builds for builds, _, _ in watches) / 4)
+        for served, _ in running:
+            served.asked()
+        before, began = [terminal.cpu() for _, terminal in running], time.monotonic()
         time.sleep(seconds)
         took = time.monotonic() - began
-        return Watched(100 * (terminal.cpu() - before) / took, terminal.anonymous(), served.asked(), took)
+        return [
+            Watched(100 * (terminal.cpu() - was) / took, terminal.anonymous(), served.asked(), took)
+            for (served, terminal), was in zip(running, before, strict=True)
+        ]
 
 
 def measure(quick: bool) -> list[Row]:
-    """All of it: a silent build, a talkative one, twenty at once."""
-    seconds, times = (15.0, 1) if quick else (60.0, 3)
+    """A silent build, a talkative one, twenty at once; the three beside each other where it is to be quick."""
     screen, lines = ("--output", "tui", "--poll", str(POLL)), ("--output", "plain", "--poll", str(POLL))
-    idle = [watched(1, 0, seconds, *screen) for _ in range(times)]
-    busy = [watched(1, 500 if quick else 2_000, seconds, *screen) for _ in range(times)]
-    many = [watched(20, 1, seconds, *lines) for _ in range(times)]
+    watches: list[Watch] = [(1, 0, screen), (1, 500 if quick else 2_000, screen), (20, 1, lines)]
+    if quick:
+        idle, busy, many = ([one] for one in at_once(watches, 10))
+    else:
+        idle, busy, many = ([at_once([watch], 60)[0] for _ in range(3)] for watch in watches)
     asked = idle[0].asked
     return [
         Row("idle, looking every 5 s: CPU", "%", tuple(each.cpu for each in idle), goal=0.5),
