@@ -165,7 +165,7 @@ def measure(quick: bool) -> list[Row]:
     if quick:
         idle, busy, many = ([one] for one in at_once(watches, 10))
     else:
-        idle, busy, many = ([at_once([watch], 60)[0] for _ in range(3)] for watch in watches)
+        idle, busy, many = ([at_once([watch], 40)[0] for _ in range(3)] for watch in watches)
     asked = idle[0].asked
     return [
         Row("idle, looking every 5 s: CPU", "%", tuple(each.cpu for each in idle), goal=0.5),
