@@ -54,7 +54,7 @@ class Row:
         if self.peer and not self.ratios:
             return f"{line}{self.peer}: not installed"
         if self.goal is not None:
-            goal = f"goal {'>= ' if self.at_least else ''}{self.goal:g}"
+            goal = f"goal {'>= ' if self.at_least else ''}{self.goal:.3g}"
             line += f"{goal:<13}{'MISSED' if self.met is False else '':<8}"
         elif self.ratios:
             line += " " * 21
