@@ -1,7 +1,7 @@
 """Writes large logs for measuring: any size, any generation of format, the same bytes for the same seed.
 
 The frame is that of the small logs of the tests; between it a script talks, as scripts in real builds do. Kinds:
-`chatty` (an installation's output, bars, Packer's debug log, a warning now and then), `bars` (nothing but progress),
+`chatty` (an installation's output, bars, Packer's debug log, warnings), `bars` (hardly anything but progress),
 `alarms` (on every line something that a rule raises), `updates` (Windows updates, with a status line at every third).
 """
 
@@ -81,7 +81,7 @@ def _chatty(log: Log, chance: random.Random, number: int) -> None:
                 "azure", f"[DEBUG] GET https://management.azure.com/subscriptions/s/operations/{number:08x}?[REDACTED]"
             )
         case roll if roll < 95:
-            log.out(f"{name}-{number // 500}.iso  {number % 500 + 1} MB / 500 MB  {(number % 500 + 1) / 5:.1f} %")
+            _bar(log, number, 500)
         case roll if roll < 98:
             log.out("")
         case _:
@@ -89,8 +89,16 @@ def _chatty(log: Log, chance: random.Random, number: int) -> None:
 
 
 def _bars(log: Log, chance: random.Random, number: int) -> None:
-    done = number % 1000 + 1
-    log.out(f"{chance.choice(_NAMES)}-{number // 1000}.iso  {done} MB / 1000 MB  {done / 10:.1f} %")
+    if chance.random() < 0.02:
+        _chatty(log, chance, number)
+    else:
+        _bar(log, number, 1000)
+
+
+def _bar(log: Log, number: int, size: int) -> None:
+    """One download comes after another, as scripts have it."""
+    file, done = number // size, number % size + 1
+    log.out(f"{_NAMES[file % len(_NAMES)]}-{file}.iso  {done} MB / {size} MB  {100 * done / size:.1f} %")
 
 
 def _alarms(log: Log, chance: random.Random, number: int) -> None:
