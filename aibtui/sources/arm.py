@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from aibtui import __version__
-from aibtui.sources import CannotWatch
 from aibtui.sources.cloud import EMULATOR_KEY, STORAGE_SCOPE, Endpoint, choose_endpoint
 from aibtui.sources.credentials import ScopeLocked, SignIn, SignIns, quiet
 from aibtui.sources.faults import retry_after, status_of, tenant_named
@@ -24,8 +21,10 @@ from aibtui.sources.limiter import Limiter
 from aibtui.sources.refusals import SignInFailed
 from aibtui.sources.skew import DateHeader
 from aibtui.sources.target import Target
+from aibtui.sources.wire import Wire
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.transport import AioHttpTransport
     from azure.core.rest import AsyncHttpResponse
     from azure.mgmt.imagebuilder.aio import ImageBuilderClient
     from azure.storage.blob.aio import BlobClient, BlobServiceClient
@@ -37,7 +36,6 @@ TEMPLATE_API_VERSION = "2025-10-01"
 GRAPH_API_VERSION = "2022-10-01"
 SUBSCRIPTION_API_VERSION = "2022-12-01"
 _DEADLINE = 20.0  # seconds
-_TIMEOUTS = {"connection_timeout": 10, "read_timeout": 20}
 
 _MODULES = (
     "aiohttp",
@@ -56,8 +54,8 @@ T = TypeVar("T")
 class Access:
     """How to reach Azure: the cloud or an emulator, the way to sign in, a root certificate, an API version.
 
-    `sign_ins` are shared by all who use this access; `environ` is the process's environment. `limiter` is what all
-    doors of a process share; without one nothing is held back.
+    `sign_ins` and `wire` are shared by all who use this access; `environ` is the process's environment. `limiter` is
+    what all doors of a process share; without one nothing is held back.
     """
 
     environ: Mapping[str, str]
@@ -70,6 +68,7 @@ class Access:
     limiter: Limiter | None = None
     storage_account: str | None = None
     log_url: LogUrl | None = None
+    wire: Wire = field(default_factory=Wire, compare=False)
 
 
 async def load() -> None:
@@ -104,15 +103,16 @@ class Arm:
         self.endpoint: Endpoint = choose_endpoint(access.arm_endpoint, access.cloud)
         self._access = access
         self._subscription = subscription
-        self._verify = _certificate(access)
+        certificates = access.wire.trust(access.ca, access.environ)
         self._sign_in: SignIn | None = None
         self._arm_token: ScopeLocked | None = None
         self._storage_token: ScopeLocked | None = None
         if not self.endpoint.emulator:
             cloud = self.endpoint.cloud
-            self._sign_in = access.sign_ins.borrow(access.auth, cloud, subscription, access.environ, self._verify)
+            self._sign_in = access.sign_ins.borrow(access.auth, cloud, subscription, access.environ, certificates)
             self._arm_token = self._sign_in.locked(cloud.arm_scope)
             self._storage_token = self._sign_in.locked(STORAGE_SCOPE)
+        self._transport: AioHttpTransport | None = access.wire.borrow(certificates, direct=self.endpoint.emulator)
         self._date = DateHeader()
         self._client = self._make_client()
         self._services: dict[str, BlobServiceClient] = {}
@@ -198,7 +198,6 @@ class Arm:
 
     def blob_service(self, url: str, account: str) -> BlobServiceClient:
         """The blob endpoint of an account that ARM named; it gets the storage token, or the emulator's account key."""
-        from azure.core.pipeline.transport import AioHttpTransport
         from azure.storage.blob.aio import BlobServiceClient
 
         if url not in self._services:
@@ -209,7 +208,7 @@ class Arm:
             self._services[url] = BlobServiceClient(
                 url,
                 credential=credential,
-                transport=AioHttpTransport(**self._transport_options()),
+                transport=self._transport,
                 retry_total=0,
                 permit_redirects=False,
                 user_agent=f"aibtui/{__version__}",
@@ -219,7 +218,6 @@ class Arm:
     def signed_blob(self, log_url: LogUrl) -> BlobClient:
         """The blob that an address with a signature opens; nothing else is sent there."""
         from azure.core.credentials import AzureSasCredential
-        from azure.core.pipeline.transport import AioHttpTransport
         from azure.storage.blob.aio import BlobClient
 
         client = BlobClient(
@@ -227,7 +225,7 @@ class Arm:
             log_url.container,
             log_url.blob,
             credential=AzureSasCredential(log_url.signature),
-            transport=AioHttpTransport(**self._transport_options()),
+            transport=self._transport,
             retry_total=0,
             permit_redirects=False,
             user_agent=f"aibtui/{__version__}",
@@ -271,12 +269,11 @@ class Arm:
         """The tenant that the subscription belongs to, as ARM tells whoever asks without a token."""
         from azure.core import AsyncPipelineClient
         from azure.core.exceptions import AzureError
-        from azure.core.pipeline.transport import AioHttpTransport
         from azure.core.rest import HttpRequest
 
         path = f"/subscriptions/{quote(self._subscription, safe='')}?api-version={SUBSCRIPTION_API_VERSION}"
-        transport = AioHttpTransport(**self._transport_options())
-        client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(self.endpoint.arm, policies=[], transport=transport)
+        arm = self.endpoint.arm
+        client: AsyncPipelineClient[Any, Any] = AsyncPipelineClient(arm, policies=[], transport=self._transport)
         try:
             async with asyncio.timeout(_DEADLINE), client:
                 response = await client.send_request(HttpRequest("GET", self.endpoint.arm + path))
@@ -290,6 +287,9 @@ class Arm:
         for client in self._signed:
             await client.close()
         await self._client.close()
+        if self._transport is not None:
+            self._transport = None
+            await self._access.wire.give_back()
         if self._sign_in is not None:
             lent, self._sign_in = self._sign_in, None
             await self._access.sign_ins.give_back(lent)
@@ -325,7 +325,6 @@ class Arm:
     def _make_client(self) -> ImageBuilderClient:
         from azure.core import AzureClouds
         from azure.core.pipeline import policies
-        from azure.core.pipeline.transport import AioHttpTransport
         from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
         from azure.mgmt.imagebuilder.aio import ImageBuilderClient
 
@@ -353,17 +352,9 @@ class Arm:
             cloud_setting=AzureClouds[self.endpoint.cloud.setting],
             credential_scopes=[scope],
             policies=chain,
-            transport=AioHttpTransport(**self._transport_options()),
+            transport=self._transport,
             **version,
         )
-
-    def _transport_options(self) -> dict[str, Any]:
-        options: dict[str, Any] = dict(_TIMEOUTS)
-        if self._verify:
-            options["connection_verify"] = self._verify
-        if self.endpoint.emulator:
-            options["use_env_settings"] = False  # a proxy has no business with loopback
-        return options
 
 
 class _Nobody:
@@ -386,21 +377,3 @@ def _object(answer: Any) -> Mapping[str, Any]:
     if not isinstance(answer, Mapping):
         raise ValueError("no JSON object")
     return answer
-
-
-def _certificate(access: Access) -> str | None:
-    """The root certificates to trust; aiohttp itself hears of SSL_CERT_FILE only."""
-    chosen = access.ca or access.environ.get("REQUESTS_CA_BUNDLE")
-    if not chosen:
-        return None
-    if not access.ca and os.path.isdir(chosen):
-        return None
-    try:
-        ssl.create_default_context(cafile=chosen)
-    except OSError as error:
-        raise CannotWatch(
-            f"The root certificate {chosen} cannot be used: {error.strerror or error}.",
-            "Give a file of certificates in PEM form with --ca.",
-            2,
-        ) from None
-    return chosen
