@@ -344,5 +344,5 @@ async def test_every_key_has_a_name_and_an_explanation() -> None:
 async def test_a_panel_draws_nothing_as_markup() -> None:
     panel = Steps(title="x", zone=START.tzinfo)  # type: ignore[arg-type]  # cleaned text is a str
     drawn = panel.draw(update(build=build(steps=(replace(steps()[1], name="[b]x[/b]"),))), at(62), 40, 9)
-    assert isinstance(drawn, Content)
-    assert "[b]x[/b]" in drawn.plain
+    assert all(isinstance(line, Content) for line in drawn)
+    assert "[b]x[/b]" in drawn[0].plain

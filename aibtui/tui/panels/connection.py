@@ -10,7 +10,7 @@ from textual.content import Content
 from aibtui import wording
 from aibtui.core.updates import Transport, Update
 from aibtui.tui.drawing import fit, part, remote, richest, row
-from aibtui.tui.panels.panel import Panel, ago
+from aibtui.tui.panels.panel import Panel, ago, padded
 
 _LOOKS: Final = 40
 """Cells kept for the looks, so that the rest of the line stands still while their words change."""
@@ -24,7 +24,7 @@ class Connection(Panel):
     PLACE = "bottom"
     LIVE = True
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         build = update.build
         size = part(f"log {wording.size(build.bytes)}", "dim")
         left = part("no more looks; q leaves", "dim") if update.ended else self._looks(update.transport, now)
@@ -32,7 +32,7 @@ class Connection(Panel):
             left = remote(update.transport.reason, "dim")  # a note: where the log comes from, what is not kept
         room = width - 2 - _LOOKS - size.cell_length - 3
         line = richest([(left, row(size, self._kept(room), gap=3)), (left, part(""))], width - 2)
-        return part(" ") + fit(line, width - 1)
+        return padded([fit(line, width - 1)])
 
     def _kept(self, room: int) -> Content:
         """Where the log is kept; of a path that is too long, its end."""

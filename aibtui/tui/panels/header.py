@@ -11,7 +11,7 @@ from aibtui import wording
 from aibtui.core.build import Outcome
 from aibtui.core.updates import TransportState, Update
 from aibtui.tui.drawing import fit, gauge, part, remote, richest, row
-from aibtui.tui.panels.panel import Panel, ago, run_elapsed
+from aibtui.tui.panels.panel import Panel, ago, padded, run_elapsed
 
 _PILLS: Final[dict[TransportState, str]] = {
     "live": "pill-good",
@@ -42,18 +42,16 @@ class Header(Panel):
     PLACE = "top"
     LIVE = True
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         width -= 1
-        return Content("\n").join(
-            [part(" ") + self._first(update, now, width - 1), part(" ") + self._second(update, now, width - 1)]
-        )
+        return padded([self._first(update, now, width - 1), self._second(update, now, width - 1)])
 
-    def draw_empty(self, width: int) -> Content:
+    def draw_empty(self, width: int) -> list[Content]:
         if self.failure is not None:
             line = row(part(" BLIND ", "pill-bad"), part(self.failure, "bad"), gap=2)
         else:
             line = row(part(" WAITING ", "pill"), part("for the first look at the build", "dim"), gap=2)
-        return Content("\n").join([part(" ") + part(self.watched, "strong"), part(" ") + fit(line, width - 2)])
+        return padded([part(self.watched, "strong"), fit(line, width - 2)])
 
     def _first(self, update: Update, now: datetime, width: int) -> Content:
         build = update.build

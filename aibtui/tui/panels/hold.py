@@ -24,7 +24,7 @@ class Hold(Panel):
         self.display = lines > 0
         self.styles.height = max(1, lines)
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         width -= 2
         hold = update.hold
         if hold is None:

@@ -41,7 +41,7 @@ What the running step does at this moment, as far as its output tells.
         unseen = update is not None and not update.ended and update.transport.state in _UNSEEN
         self.set_class(unseen and update is not None and not update.build.lines, "-alone")
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         width -= 2
         if height <= 1:
             return padded([self._one_line(update, now, width)])

@@ -10,7 +10,7 @@ from aibtui import wording
 from aibtui.core.build import Build, Phase
 from aibtui.core.updates import Update
 from aibtui.tui.drawing import STATE_MEANINGS, fit, part, row
-from aibtui.tui.panels.panel import Panel
+from aibtui.tui.panels.panel import Panel, padded
 
 
 class Phases(Panel):
@@ -18,21 +18,19 @@ class Phases(Panel):
 
     PLACE = "top"
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         phases = expected_phases(update.build)
-        full = [_phase(phase, now, named=True, timed=True) for phase in phases]
-        named = [_phase(phase, now, named=True, timed=phase.state == "running") for phase in phases]
-        signs = [_phase(phase, now, named=phase.state == "running", timed=phase.state == "running") for phase in phases]
         current = update.build.phase
         keep = phases.index(current) if current in phases else -1
-        cells = full
-        for poorer, over in ((named, True), (signs, True), (signs, False)):
+        cells = [_phase(phase, now, named=True, timed=True) for phase in phases]
+        for named, over in ((True, True), (False, True), (False, False)):
             for place, phase in enumerate(phases):
                 if _width(cells) <= width - 2:
                     break
                 if place != keep and (phase.started_at is not None or phase.state == "skipped") == over:
-                    cells = [*cells[:place], poorer[place], *cells[place + 1 :]]
-        return part(" ") + fit(row(*cells, gap=2), width - 2)
+                    running = phase.state == "running"
+                    cells[place] = _phase(phase, now, named=named or running, timed=running)
+        return padded([fit(row(*cells, gap=2), width - 2)])
 
 
 def _width(cells: list[Content]) -> int:

@@ -77,7 +77,7 @@ the staging group, and as whom it is asked.
         status = update.build.status if update is not None else None
         self.entitle("Run", clean(status.run_state) if status and status.run_state else "")
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         lines = self._lines(update, now, width)
         top = max(0, min(self.top, len(lines) - height))
         shown = lines[top : top + height]

@@ -71,7 +71,7 @@ What Packer runs, in order, as the template has it. The first and the last are I
             if first <= place < last:
                 self.cursor = place
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         build = update.build
         if not build.steps:
             return padded([fit(part(_no_plan(update), "dim"), width - 2)])

@@ -72,12 +72,12 @@ Every phase and step on one axis of time; the times are local.
         here = [place for place, each in enumerate(rows) if each.state in ("running", "failed", "stopped")]
         return here[-1] if here else 0
 
-    def draw(self, update: Update, now: datetime, width: int, height: int) -> Content:
+    def draw(self, update: Update, now: datetime, width: int, height: int) -> list[Content]:
         rows = _rows(update.build)
         names = 34 if width >= 100 else 26 if width >= 76 else 18
         axis = _axis(update, now, max(10, width - names - 12))
         if axis is None:
-            return part(" nothing has begun yet", "dim")
+            return [part(" nothing has begun yet", "dim")]
         first, last = self.window(update, max(1, height - 1))
         head = Content(" " * (names + 11)) + _scale(axis, self.zone)
         lines = [_line(each, axis, now, names) for each in rows[first:last]]
@@ -85,7 +85,7 @@ Every phase and step on one axis of time; the times are local.
             place = self.place(update) - first
             lines[place] = self.mark(lines[place], width - 1)
         above, below = self.left_out(first, last, len(rows))
-        return Content("\n").join([head, *above, *lines, *below])
+        return [head, *above, *lines, *below]
 
 
 def _rows(build: Build) -> list[Phase | Step]:
