@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aibtui.session import Clock, Watch
     from aibtui.sources.credentials import Voice
     from aibtui.tui.app import WatchApp
+    from aibtui.tui.log_text import LogReader
 
 _NOTICE_SECONDS = 20
 set_option = click.option(
@@ -107,7 +108,8 @@ class Shown:
     """A build on the screen, and what it is called. `words` are those of the command that comes back to it.
 
     `last_good` is the newest earlier run of its kind that succeeded. `in_azure` is False for what an emulator plays.
-    `redact` hides likely secrets in what is printed. `log` is where the log of a run lies that is played again.
+    `redact` hides likely secrets in what is printed. `log` is where the log of a run lies that is played again, `file`
+    a file that is followed.
     """
 
     watch: Watch
@@ -122,6 +124,7 @@ class Shown:
     acts: Acts | None = None
     redact: bool = True
     log: Path | None = None
+    file: Path | None = None
 
     def kept_in(self) -> str | None:
         """Where the log is kept; None where it is not."""
@@ -236,19 +239,25 @@ def _app(
     from aibtui.tui.notices import Notices
     from aibtui.tui.watched import Watched
 
+    def reader(place: int) -> LogReader:
+        one = shown[place]
+        if one.file is None:
+            return CurrentLog(lambda: one.watch.run)
+        from aibtui.sources.file_ahead import FileAhead
+
+        return FileAhead(one.file, lambda: one.watch.run)
+
     config, state = screen.config, default_state_dir(os.environ)
     keys, theme = config.keys, config.theme
     if unknown := sorted(set(keys.value) - set(binding_ids())):
         fail(f"{keys.origin}: keys: there is no binding {unknown[0]!r}.", f"There are {', '.join(binding_ids())}.", 2)
 
     def watched(place: int) -> Watched:
-        watch = shown[place].watch
-        log = CurrentLog(lambda: watch.run)
         grabs = shown[place].grabs
         return Watched(
             shown[place].title,
             build(place),
-            log,
+            reader(place),
             shown[place].kept_in,
             shown[place].target,
             grabs.start if grabs else None,

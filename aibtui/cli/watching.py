@@ -154,7 +154,9 @@ async def follow_all(
             good, acts = earlier.last_good, job.acts
             words, log = job.words, job.log
             shown.append(
-                Shown(watch, title, job.target, grabs, webhook, words, good, job.in_azure, voice, acts, redact, log)
+                Shown(
+                    watch, title, job.target, grabs, webhook, words, good, job.in_azure, voice, acts, redact, log, file
+                )
             )
         output = front_end(output)
         if output == "tui":

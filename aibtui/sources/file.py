@@ -14,9 +14,10 @@ from aibtui.core.polls import Chunk, Poll, Trouble
 from aibtui.sources import END_MARKER, CannotWatch
 from aibtui.sources.whole_file import SAMPLE, encoding_of, is_binary, unreadable
 
-_STEP = 4 << 20
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # no waiting on a pipe
+_STEP = 1 << 20  # as much is digested in one turn of the event loop
+FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # no waiting on a pipe
 _OVERLAP = 64
+_GROWS = timedelta(seconds=0.1)  # between two looks at a file that is being written
 _WAIT = 1.0  # seconds until the file is looked at without word from the system (network drives send none)
 
 
@@ -84,11 +85,12 @@ class FileSource:
         self._given += len(given)
         self._text = (self._text + given)[-512:]
         ended = self._offset >= size and END_MARKER in self._text.rstrip().rpartition(b"\n")[2]
-        return Poll(at, chunks=(chunk,) if given or replaced else (), log_read=True, ended=ended, pause=timedelta())
+        pause = _GROWS if given and self._offset >= size else timedelta()
+        return Poll(at, chunks=(chunk,) if given or replaced else (), log_read=True, ended=ended, pause=pause)
 
     def _new_bytes(self) -> tuple[bytes | None, int]:
         """What follows the bytes that were read, and the file's size; None where it is not the same file any more."""
-        with open(os.open(self._path, _FLAGS), "rb") as f:
+        with open(os.open(self._path, FLAGS), "rb") as f:
             status = os.fstat(f.fileno())
             if stat.S_ISDIR(status.st_mode):
                 raise IsADirectoryError(21, "it is a directory")

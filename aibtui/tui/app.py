@@ -33,6 +33,10 @@ TICK = 1.0
 """Seconds of real time between two drawings of what only the clock changes."""
 
 
+_TURN = 0.01
+"""Seconds for keys and drawing after a look that took longer to digest; after a short one a turn of the loop does."""
+
+
 class WatchApp(App[None]):
     """Shows one build, or a table of several. It ends when the user leaves; when the builds end the screen stays.
 
@@ -133,8 +137,7 @@ class WatchApp(App[None]):
                 self.install_screen(screen, screen.name or "")
         self._tick()
         self.set_interval(TICK, self._tick)
-        for place in range(len(self._watched)):
-            self.run_worker(self._watch(place), group=f"watch-{place}", name=str(place), exit_on_error=False)
+        self.call_after_refresh(self._begin)
 
     async def show(self) -> None:
         """Run to the end. The terminal's taskbar is cleared on every way out."""
@@ -148,6 +151,11 @@ class WatchApp(App[None]):
             screen.now = now
         if isinstance(self.default_screen, RunsScreen):
             self.default_screen.now = now
+
+    def _begin(self) -> None:
+        """Watch, now that the screen shows what is there already: the first look may take its time."""
+        for place in range(len(self._watched)):
+            self.run_worker(self._watch(place), group=f"watch-{place}", name=str(place), exit_on_error=False)
 
     def _settle(self) -> None:
         """What stands when the first page is drawn stays to the end: looking through all of it for garbage, again and
@@ -169,8 +177,9 @@ class WatchApp(App[None]):
 
     async def _watch(self, place: int) -> None:
         watched, screen = self._watched[place], self._screens[place]
-        updates = watched.updates()
+        updates, time = watched.updates(), asyncio.get_running_loop().time
         try:
+            since = time()
             async for update in updates:
                 self.now = self._clock()
                 recording = watched.recording()
@@ -178,7 +187,8 @@ class WatchApp(App[None]):
                 screen.update = update
                 self._see(place, replace(self.seen[place], update=update))
                 self._notices.update(watched.name, update)
-                await asyncio.sleep(0)  # a turn for the screen where updates come faster than it draws
+                await asyncio.sleep(_TURN if time() - since > _TURN else 0)
+                since = time()
         finally:
             if isinstance(updates, AsyncGenerator):
                 await updates.aclose()
