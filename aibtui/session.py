@@ -78,7 +78,7 @@ class Watch:
         self.last: Update | None = None
         self._source = source
         self._new_monitor = monitor
-        self._monitor = monitor()
+        self._monitor: Monitor | None = None
         self._recordings = recordings
         self._clock = clock
         self._longest_pause = longest_pause
@@ -98,7 +98,7 @@ class Watch:
         while True:
             poll = await self._source.look(self._clock.now())
             self._follow(poll.status)
-            self.last = update = self._monitor.feed(self._record(poll))
+            self.last = update = self._digest.feed(self._record(poll))
             yield update
             if poll.ended:
                 return
@@ -106,7 +106,14 @@ class Watch:
 
     def expect(self, baseline: Baseline) -> None:
         """Compare with these earlier runs from the next look on: more of them are known now."""
-        self._monitor.expect(baseline)
+        self._digest.expect(baseline)
+
+    @property
+    def _digest(self) -> Monitor:
+        """The monitor of what is watched now. It is made at the first look, so that a screen need not wait for it."""
+        if self._monitor is None:
+            self._monitor = self._new_monitor()
+        return self._monitor
 
     async def close(self) -> None:
         """Let go of the source and the recordings; nothing is waited for."""
@@ -128,12 +135,12 @@ class Watch:
         if self.run is before:
             return
         self._recordings.release(before)
-        self._monitor = self._new_monitor()
+        self._monitor = monitor = self._new_monitor()
         if self._history is not None:
-            self._monitor.expect(self._history(status))
+            monitor.expect(self._history(status))
         for known in self.run.polls():
-            self._monitor.feed(replace(known, ended=False))
-        self._monitor.retell()
+            monitor.feed(replace(known, ended=False))
+        monitor.retell()
 
     def _record(self, poll: Poll) -> Poll:
         """Keep the look on disk; the look as it is shown, its logs as one, with a word where it is not kept."""

@@ -97,7 +97,7 @@ async def collected(tmp_path: Path, *, reachable: bool = True) -> tuple[list[str
         out = tmp_path / "out"
         async with Watch(source, rules.monitor, kept, clock) as watch:
             place = (target, access) if reachable else None
-            grabs = Grabs(place, kept, rules.current, watch, clock, on_hold=True, parent=out)
+            grabs = Grabs(place, kept, lambda: rules.current, watch, clock, on_hold=True, parent=out)
             grabs.say = said.append
             async for update in watch.updates():
                 grabs.see(update)
@@ -132,7 +132,7 @@ async def test_of_a_local_log_the_log_itself_is_collected(tmp_path: Path) -> Non
     said: list[str] = []
     rules = LiveRules(())
     async with Watch(FileSource(log), rules.monitor, kept, clock) as watch:
-        grabs = Grabs(None, kept, rules.current, watch, clock, on_hold=True, parent=out, file=log)
+        grabs = Grabs(None, kept, lambda: rules.current, watch, clock, on_hold=True, parent=out, file=log)
         grabs.say = said.append
         async with asyncio.timeout(30):
             async for update in watch.updates():

@@ -70,7 +70,7 @@ class Grabs:
         self,
         place: tuple[Target, Access] | None,
         recordings: Recordings,
-        rules: tuple[Rule, ...],
+        rules: Callable[[], tuple[Rule, ...]],
         watch: Watch,
         clock: Clock,
         *,
@@ -129,9 +129,9 @@ class Grabs:
             target, access = self._place
             run = self._watch.run
             info = run.info if run.kept else None
-            steps = grab(target, info, access, self._recordings, self._rules, self._parent, redact=redact, now=now)
+            steps = grab(target, info, access, self._recordings, self._rules(), self._parent, redact=redact, now=now)
         elif self._file is not None:
-            steps = grab_file(self._file, self._rules, self._parent, redact=redact, now=now)
+            steps = grab_file(self._file, self._rules(), self._parent, redact=redact, now=now)
         else:
             self.say("Nothing was grabbed: a recording is played. Collect it with: aibtui grab RUN")
             return

@@ -204,11 +204,14 @@ async def on_screen(
 @contextmanager
 def _signing_in(shown: Sequence[Shown], app: WatchApp) -> Iterator[None]:
     """What a sign-in says goes to the screen while it is drawn: on stderr it would tear it."""
+    voices = {id(one.voice): one.voice for one in shown if one.voice is not None}.values()
+    if not voices:
+        yield
+        return
     from aibtui.cli.access import signing_in
     from aibtui.sources.credentials import Voice
     from aibtui.tui.sign_in import SignInOnScreen
 
-    voices = {id(one.voice): one.voice for one in shown if one.voice is not None}.values()
     before = [(voice, Voice(voice.code, voice.progress, voice.done)) for voice in voices]
     pane = SignInOnScreen(app)
     for voice in voices:
@@ -229,15 +232,23 @@ def _app(
     screen: ScreenOptions,
 ) -> WatchApp:
     gc.disable()  # until the first page is drawn: nothing of what is imported is garbage, and to look takes its time
-    from aibtui.cli.browsing import browse
     from aibtui.config import remember_theme, remembered_theme
-    from aibtui.outputs.chat import chat
     from aibtui.recording import default_state_dir
     from aibtui.tui.app import WatchApp
     from aibtui.tui.commands import binding_ids
     from aibtui.tui.log_text import CurrentLog
     from aibtui.tui.notices import Notices
     from aibtui.tui.watched import Watched
+
+    def chat(update: Update) -> str:
+        from aibtui.outputs.chat import chat
+
+        return chat(update, shown[0].title, redact=not screen.no_redact)
+
+    async def browse(page: str) -> bool:
+        from aibtui.cli.browsing import browse
+
+        return await browse(page)
 
     def reader(place: int) -> LogReader:
         one = shown[place]
@@ -249,7 +260,7 @@ def _app(
 
     config, state = screen.config, default_state_dir(os.environ)
     keys, theme = config.keys, config.theme
-    if unknown := sorted(set(keys.value) - set(binding_ids())):
+    if keys.value and (unknown := sorted(set(keys.value) - set(binding_ids()))):
         fail(f"{keys.origin}: keys: there is no binding {unknown[0]!r}.", f"There are {', '.join(binding_ids())}.", 2)
 
     def watched(place: int) -> Watched:
@@ -269,7 +280,7 @@ def _app(
     app = WatchApp(
         [watched(place) for place in range(len(shown))],
         clock=clock.now,
-        chat=lambda update: chat(update, shown[0].title, redact=not screen.no_redact),
+        chat=chat,
         mask=not screen.no_redact,
         browse=browse,
         noise=config.noise.value,

@@ -91,7 +91,16 @@ class LiveRules:
         self._paths = tuple(paths)
         self._times = times
         self.hold_marker = hold_marker
-        self.current = rules_or_exit(lambda: rules_over(self._paths, times))
+        self._current: tuple[Rule, ...] | None = None
+        if self._paths or times:
+            self._current = rules_or_exit(lambda: rules_over(self._paths, times))
+
+    @property
+    def current(self) -> tuple[Rule, ...]:
+        """The rules as they are now; the built-in ones alone wait to be compiled until they are asked for."""
+        if self._current is None:
+            self._current = built_in_rules()
+        return self._current
 
     @classmethod
     def chosen(cls, rule_files: Iterable[Path], config: Config) -> LiveRules:
@@ -131,7 +140,7 @@ class LiveRules:
         from aibtui.core.rulebook import RuleError
 
         try:
-            self.current = rules_over(self._paths, self._times)
+            self._current = rules_over(self._paths, self._times)
         except RuleError as error:
             return f"{error}. The rules stay as they were."
         except OSError as error:

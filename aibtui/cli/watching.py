@@ -84,6 +84,8 @@ def limits_of(fail_on: tuple[str, ...], timeout: timedelta | None, rules: LiveRu
 
 def check_names(names: tuple[str, ...], rules: LiveRules) -> None:
     """Raises click.UsageError for what is no severity, and no rule that anybody knows."""
+    if not names:
+        return
     from aibtui.core.rulebook import FOUND_BY_CODE
     from aibtui.wording import SEVERITIES
 
@@ -148,8 +150,10 @@ async def follow_all(
         for watch, title, job, earlier in zip(watches, titles, jobs, past, strict=True):
             redact = not screen.no_redact
             file = Path(job.target) if job.words[:2] == ("watch", "--file") else None
-            kept, now = job.recordings, rules.current
-            grabs = Grabs(job.place, kept, now, watch, clock, on_hold=on_hold, redact=redact, file=file)
+            kept = job.recordings
+            grabs = Grabs(
+                job.place, kept, lambda: rules.current, watch, clock, on_hold=on_hold, redact=redact, file=file
+            )
             voice = job.place[1].sign_ins.voice if job.place else None
             good, acts = earlier.last_good, job.acts
             words, log = job.words, job.log

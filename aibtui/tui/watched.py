@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aibtui.core.updates import Update
-from aibtui.history import EarlierRun
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.log_text import LogReader
+
+if TYPE_CHECKING:
+    from aibtui.history import EarlierRun
 
 
 def _not_recorded() -> None:

@@ -27,8 +27,6 @@ from aibtui.tui.panels.alerts import Alerts, Snoozed, identity, in_order, is_sno
 from aibtui.tui.panels.panel import Place, ShowLine
 from aibtui.tui.panels.views import PLACES, Views
 from aibtui.tui.screen import WatchScreen
-from aibtui.tui.screens.compare import Compare
-from aibtui.tui.screens.explain import Explain
 from aibtui.tui.watched import Watched
 
 _VIEWS: Final = {"log": "body", "steps": "body", "now": "body", "timeline": "timeline", "run": "run"}
@@ -246,6 +244,8 @@ class BuildScreen(WatchScreen[None]):
             elif wish == "copy":
                 self._copy(alert)
 
+        from aibtui.tui.screens.explain import Explain
+
         ended = self.update is not None and self.update.ended
         self.app.push_screen(Explain(alert, zone=self._zone, ended=ended), then)
 
@@ -268,6 +268,8 @@ class BuildScreen(WatchScreen[None]):
         if earlier is None or update is None:
             self.notify("No good run of this kind is known here to compare with.", markup=False)
             return
+        from aibtui.tui.screens.compare import Compare
+
         self.app.push_screen(Compare(earlier, self))
 
     def action_grab(self) -> None:
