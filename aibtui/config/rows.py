@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from aibtui.core.rulebook import parse_duration
-
 NOISE: Final = range(4)
 ON_HOLD: Final = ("notify", "grab", "ignore")
 CLOUD_NAMES: Final = ("public", "usgov", "china")
@@ -125,6 +123,8 @@ def _keep_size(value: object, base: Path) -> str:
 
 
 def _thresholds(value: object, base: Path) -> dict[str, timedelta]:
+    from aibtui.core.rulebook import parse_duration
+
     if not isinstance(value, Mapping):
         raise Wrong
     try:

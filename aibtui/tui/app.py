@@ -148,7 +148,8 @@ class WatchApp(App[None]):
 
     def watch_now(self, now: datetime | None) -> None:
         for screen in self._screens:
-            screen.now = now
+            if screen in self.screen_stack:
+                screen.now = now
         if isinstance(self.default_screen, RunsScreen):
             self.default_screen.now = now
 
@@ -181,7 +182,6 @@ class WatchApp(App[None]):
         try:
             since = time()
             async for update in updates:
-                self.now = self._clock()
                 recording = watched.recording()
                 screen.recorded = clean(recording) if recording else None
                 screen.update = update
@@ -211,6 +211,7 @@ class WatchApp(App[None]):
             self.notify(said, severity="error", markup=False)
 
     def on_builds_opened(self, message: Builds.Opened) -> None:
+        self._screens[message.place].now = self.now
         self.push_screen(f"build-{message.place}")
 
     async def action_leave(self) -> None:

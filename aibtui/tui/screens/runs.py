@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -68,32 +70,37 @@ A build that failed or has an alert shows the cause below. `Enter` opens a build
     def __init__(self, *, zone: tzinfo | None = None) -> None:
         super().__init__(id="builds", markup=False, compact=True)
         self.zone = zone
+        self._rows: list[Content] = []
 
     def on_resize(self) -> None:
-        self._fill()
+        self._fill(range(len(self.builds)))
 
-    def watch_builds(self, builds: tuple[Seen, ...]) -> None:
-        self._fill()
+    def watch_builds(self, before: tuple[Seen, ...], builds: tuple[Seen, ...]) -> None:
+        self._fill([place for place, (was, seen) in enumerate(zip_longest(before, builds)) if seen is not was])
 
     def watch_now(self, now: datetime | None) -> None:
-        self._fill()
+        self._fill(range(len(self.builds)))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.post_message(self.Opened(event.option_index))
 
-    def _fill(self) -> None:
+    def _fill(self, places: Iterable[int]) -> None:
+        """Draw the rows of these builds anew, as far as they look different now."""
         if not self.is_mounted or self.now is None:
             return
         width = self.scrollable_content_region.width or self.app.size.width
-        place = self.highlighted
-        rows = [_row(seen, self.now, width, self.zone) for seen in self.builds]
-        if len(rows) == self.option_count:
-            for index, content in enumerate(rows):
-                self.replace_option_prompt_at_index(index, content)
+        if len(self._rows) != len(self.builds):
+            place = self.highlighted
+            self._rows = [_row(seen, self.now, width, self.zone) for seen in self.builds]
+            self.set_options([Option(content) for content in self._rows])
+            self.highlighted = place if place is not None else 0 if self._rows else None
         else:
-            self.set_options([Option(content) for content in rows])
-            self.highlighted = place if place is not None else 0 if rows else None
+            for place in places:
+                content = _row(self.builds[place], self.now, width, self.zone)
+                if not content.is_same(self._rows[place]):
+                    self._rows[place] = content
+                    self.replace_option_prompt_at_index(place, content)
         over = sum(seen.update is not None and seen.update.ended for seen in self.builds)
         self.entitle("Builds", f"{len(self.builds)} watched", f"{over} over" if over else "")
 
