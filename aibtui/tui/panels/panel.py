@@ -6,11 +6,13 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 from typing import ClassVar, Final, Literal, Self
 
+from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
+from textual.style import Style
 from textual.visual import Visual
 
 from aibtui import wording
@@ -60,6 +62,7 @@ class Panel(Titled):
         self.zone = zone
         self._painted: list[Content] | None = None
         self._strips: dict[int, Strip] = {}
+        self._styles: dict[str, Style] = {}
         self._made_for = Size()
 
     def render(self) -> Content:
@@ -108,7 +111,7 @@ class Panel(Titled):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._strips = {}
+        self._strips, self._styles = {}, {}
 
     def render_line(self, y: int) -> Strip:
         if self._painted is None or self._made_for != self.size:
@@ -122,8 +125,19 @@ class Panel(Titled):
         if self.text_selection is not None:
             line = Content("\n" * y) + line  # a selection goes by the line's place
             return Visual.to_strips(self, line, self.size.width, None, self.visual_style)[y]
-        made = Visual.to_strips(self, line, self.size.width, 1, self.visual_style)
-        return made[0].apply_offsets(0, y) if made else Strip([])
+        ground, x, segments = self.visual_style, 0, []
+        line = line.truncate(self.size.width) if line.cell_length > self.size.width else line
+        for text, style in line.render(ground, end="", parse_style=self._style_of):
+            segments.append(Segment(text, (ground + style).rich_style_with_offset(x, y)))
+            x += len(text)
+        return Strip(segments, line.cell_length)
+
+    def _style_of(self, meaning: str | Style) -> Style:
+        if isinstance(meaning, Style):
+            return meaning
+        if meaning not in self._styles:
+            self._styles[meaning] = self.screen.get_visual_style(meaning.removeprefix("."), partial=True)
+        return self._styles[meaning]
 
 
 def ago(now: datetime, at: datetime | None) -> timedelta | None:
