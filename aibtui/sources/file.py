@@ -17,7 +17,7 @@ from aibtui.sources.whole_file import SAMPLE, encoding_of, is_binary, unreadable
 _STEP = 1 << 20  # as much is digested in one turn of the event loop
 FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # no waiting on a pipe
 _OVERLAP = 64
-_GROWS = timedelta(seconds=0.1)  # between two looks at a file that is being written
+_GROWS = timedelta(seconds=0.2)  # between two looks at a file that is being written
 _WAIT = 1.0  # seconds until the file is looked at without word from the system (network drives send none)
 
 
