@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -27,7 +27,12 @@ HIT: Final = 0b1000_0000
 """Set from outside: the searched pattern is in this line."""
 
 _FIRST_LOOK: Final = 256
-_LONGEST_LOOK: Final = 64 * 1024
+_SHIFT: Final = 14
+GROUP: Final = 1 << _SHIFT
+"""Of this many lines together it is kept what was counted among them, so that a count or a search over a log of
+millions of lines looks at few of them again."""
+_TABLES: Final = 24
+"""Of so many tables at most that is kept."""
 
 
 class Span(NamedTuple):
@@ -72,6 +77,7 @@ class LineIndex:
         self._firsts = array("Q", [0])
         self._stamps = array("q", [-1])
         self._bytes = bytearray()
+        self._counted: list[dict[bytes, int]] = []
         self._stamp = -1
         self._skim = Skim()
 
@@ -109,31 +115,38 @@ class LineIndex:
         if self._bytes[line] & bit:
             return False
         self._bytes[line] |= bit
-        self.changes += 1
+        self._changed(line >> _SHIFT)
         return True
 
     def unset(self, line: int, bit: int) -> None:
         """Clear a bit of a line."""
         if self._bytes[line] & bit:
             self._bytes[line] &= ~bit
-            self.changes += 1
+            self._changed(line >> _SHIFT)
 
     def clear(self, bit: int) -> None:
         """Clear a bit of every line."""
-        if self.next(table(bit), 0) is not None:
-            self._bytes = bytearray(self._bytes.translate(bytes(byte & ~bit for byte in range(256))))
-            self.changes += 1
+        wanted, without, line = table(bit), bytes(byte & ~bit for byte in range(256)), 0
+        while (found := self.next(wanted, line)) is not None:
+            group = found >> _SHIFT
+            line = (group + 1) << _SHIFT
+            self._bytes[found:line] = self._bytes[found:line].translate(without)
+            self._changed(group)
 
     def next(self, wanted: bytes, line: int, stop: int | None = None) -> int | None:
         """The first line from `line` on, and before `stop`, that the table wants."""
         stop = self.lines if stop is None else min(stop, self.lines)
         reach = _FIRST_LOOK
         while line < stop:
-            end = min(line + reach, stop)
+            border = (line | GROUP - 1) + 1
+            if line % GROUP == 0 and border <= stop and not self._in_group(line >> _SHIFT, wanted):
+                line = border
+                continue
+            end = min(line + reach, border, stop)
             found = self._bytes[line:end].translate(wanted).find(1)
             if found >= 0:
                 return line + found
-            line, reach = end, min(reach * 4, _LONGEST_LOOK)
+            line, reach = end, reach * 4
         return None
 
     def last(self, wanted: bytes, line: int, start: int = 0) -> int | None:
@@ -141,25 +154,26 @@ class LineIndex:
         end = min(line + 1, self.lines)
         reach = _FIRST_LOOK
         while end > start:
-            begin = max(end - reach, start)
+            border = (end - 1) & -GROUP
+            if end % GROUP == 0 and border >= start and not self._in_group(border >> _SHIFT, wanted):
+                end = border
+                continue
+            begin = max(end - reach, border, start)
             found = self._bytes[begin:end].translate(wanted).rfind(1)
             if found >= 0:
                 return begin + found
-            end, reach = begin, min(reach * 4, _LONGEST_LOOK)
+            end, reach = begin, reach * 4
         return None
 
     def count(self, wanted: bytes, first: int = 0, stop: int | None = None) -> int:
         """How many lines from `first` on, and before `stop`, the table wants."""
-        stop = self.lines if stop is None else min(stop, self.lines)
-        return sum(
-            self._bytes[begin : min(begin + _LONGEST_LOOK, stop)].translate(wanted).count(1)
-            for begin in range(max(0, first), stop, _LONGEST_LOOK)
-        )
-
-    def highest(self, ranks: bytes, first: int, stop: int) -> int:
-        """The highest rank, of a table with ranks from 0 to 9, among the lines from `first` on, and before `stop`."""
-        found = self._bytes[first:stop].translate(ranks)
-        return next((rank for rank in range(9, 0, -1) if rank in found), 0)
+        first, stop = max(0, first), self.lines if stop is None else min(stop, self.lines)
+        groups = range(-(-first // GROUP), stop >> _SHIFT)
+        if not groups:
+            return self._bytes[first:stop].translate(wanted).count(1)
+        begin, end = groups[0] << _SHIFT, (groups[-1] + 1) << _SHIFT
+        ends = (self._bytes[first:begin].translate(wanted).count(1), self._bytes[end:stop].translate(wanted).count(1))
+        return sum(ends) + sum([self._in_group(group, wanted) for group in groups])
 
     def locate(self, line: int) -> Span:
         """Where to read a line; raises IndexError when there is none such."""
@@ -172,9 +186,8 @@ class LineIndex:
     def stretch(self, line: int, length: int) -> Stretch:
         """About `length` bytes of whole lines that begin with `line` or a little before it."""
         at = bisect_right(self._firsts, line) - 1
-        offset, end = self._offsets[at], at + 1
-        while end < len(self._offsets) and self._offsets[end] - offset < length:
-            end += 1
+        offset = self._offsets[at]
+        end = max(at + 1, bisect_left(self._offsets, offset + length))
         last = self._firsts[end] if end < len(self._firsts) else self.lines
         return Stretch(offset, self._end(end - 1) - offset, self._firsts[at], last)
 
@@ -187,6 +200,24 @@ class LineIndex:
         """A line a little before the first one that is stamped `at` or later."""
         # Where no stamp was seen yet it is -1, which sorts below every other; stamps never go backwards.
         return self._firsts[max(0, bisect_right(self._stamps, int(at.timestamp()) - 1) - 1)]
+
+    def _in_group(self, group: int, wanted: bytes) -> int:
+        """How many lines of a whole group the table wants."""
+        counted = self._counted[group]
+        found = counted.get(wanted)
+        if found is None:
+            lines = self._bytes[group << _SHIFT : (group + 1) << _SHIFT]
+            found = lines.translate(wanted).count(1)
+            if len(counted) >= _TABLES:
+                counted.clear()
+            counted[wanted] = found
+        return found
+
+    def _changed(self, group: int) -> None:
+        """What was counted in a group holds no longer."""
+        self.changes += 1
+        if group < len(self._counted):
+            self._counted[group].clear()
 
     def _end(self, at: int) -> int:
         return self._offsets[at + 1] if at + 1 < len(self._offsets) else self.size
@@ -205,6 +236,8 @@ class LineIndex:
         begin, first = end - len(lines), self.lines
         self._bytes += self._skim.take(lines)
         self.lines = self._skim.lines
+        while len(self._counted) < self.lines >> _SHIFT:
+            self._counted.append({})
         counted = 0
         while (newline := lines.find(b"\n", max(counted, self._offsets[-1] + BLOCK - begin - 1))) >= 0:
             behind = newline + 1
@@ -220,25 +253,3 @@ class LineIndex:
         found = stamp_before(lines, begin, end)
         if found is not None:
             self._stamp = max(self._stamp, int(found.timestamp()))
-
-
-class Tally:
-    """How many lines from `first` on a table wants. Only those are counted that were not at the last asking."""
-
-    def __init__(self, index: LineIndex, wanted: bytes, first: int = 0) -> None:
-        self._index = index
-        self._wanted = wanted
-        self._first = first
-        self._known = (index.changes, first, 0)
-
-    def up_to(self, stop: int) -> int:
-        """How many of them stand before `stop`."""
-        index, (changes, line, found) = self._index, self._known
-        stop = max(self._first, min(stop, index.lines))
-        if changes != index.changes or stop - self._first < abs(line - stop):
-            line, found = self._first, 0
-        low, high = min(line, stop), max(line, stop)
-        counted = index.count(self._wanted, low, high)
-        found += counted if stop > line else -counted
-        self._known = (index.changes, stop, found)
-        return found

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import re2
 
-from aibtui.core.index import Tally, table
 from aibtui.core.lines import parse_line
 from aibtui.core.looks import text_column
 from aibtui.safetext import SafeText, clean
@@ -16,6 +15,8 @@ from aibtui.tui.log_text import LogText, displayed
 
 SLICE: Final = 64 * 1024
 """Bytes that are searched in one step: with the worst of patterns, that still takes no more than some milliseconds."""
+LEAP: Final = 1024 * 1024
+"""As many bytes without a plain text in them are passed over in one step: that takes less than one."""
 MOST: Final = 60
 """Lines that are looked at in one step; where the pattern is in many, a slice is shorter."""
 LONGEST: Final = 64 * 1024
@@ -43,7 +44,7 @@ class Query:
         said = re.sub(r"\\.", "", text)
         self.any_case = said == said.lower()
         plain = not regex or not _SPECIAL & set(text)
-        self._plain: bytes | None = text.encode() if plain and (text.isascii() or not self.any_case) else None
+        self.plain = plain
         source = re2.escape(text) if plain else text
         source = source if plain else re.sub(r"\\.", lambda sign: _OF_EACH.get(sign[0], sign[0]), source)
         self._shown = _compile(source, any_case=self.any_case)
@@ -52,10 +53,10 @@ class Query:
         self._anchored = not plain and any(anchor in source.replace("[^", "[") for anchor in _ANCHORS)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Query) and (self.text, self._plain) == (other.text, other._plain)
+        return isinstance(other, Query) and (self.text, self.plain) == (other.text, other.plain)
 
     def __hash__(self) -> int:
-        return hash((self.text, self._plain))
+        return hash((self.text, self.plain))
 
     def spans(self, shown: SafeText) -> list[tuple[int, int]]:
         """Where the pattern is in a text that is shown."""
@@ -65,11 +66,12 @@ class Query:
         """The pattern is in a text that is shown."""
         return self._shown.search(shown) is not None
 
-    def may_be_in(self, data: bytes) -> bool:
-        """False where no line of `data` can hold it; costs next to nothing."""
-        if self._plain is not None:
-            return self._plain in (data.lower() if self.any_case else data)
-        return self._anchored or self._shown.search(data) is not None
+    def place_in(self, data: bytes) -> int | None:
+        """No line of `data` that ends before this place can hold it, none at all where it is None; costs little."""
+        if self._anchored:
+            return 0
+        found = self._shown.search(data)
+        return None if found is None else found.start()
 
     def among(self, texts: list[bytes]) -> Iterator[int]:
         """Which of many texts hold it, where each is shown as it is."""
@@ -115,9 +117,11 @@ class Scan:
         self.start = min(start, text.index.lines)
         self._text = text
         self._index = text.index
-        self._tally = Tally(text.index, table(bit))
+        self.hits = 0
+        """How many lines hold it, as far as was searched."""
         self._next = self.start
         self._above = 0
+        self._leap = SLICE
         self._index.clear(bit)
 
     @property
@@ -135,11 +139,6 @@ class Scan:
         """How much has been searched, from 0 to 1."""
         return (self._next - self.start + self._above) / max(1, self._index.lines)
 
-    @property
-    def hits(self) -> int:
-        """How many lines hold it, as far as was searched."""
-        return self._tally.up_to(self._index.lines)
-
     def step(self) -> bool:
         """Search one slice; False when there is nothing left, or it cannot be read."""
         if self._next < self._index.lines:
@@ -154,28 +153,44 @@ class Scan:
 
     def _search(self, line: int, stop: int) -> int:
         """Search from a line on; the line behind the last one searched."""
-        stretch, data = self._text.stretch(line, SLICE)
+        stretch, data = self._text.stretch(line, self._leap)
         if not data:
             return line
-        if not self.query.may_be_in(data):
+        if line > stretch.first:
+            data = data.split(b"\n", line - stretch.first)[-1]
+        place = self.query.place_in(data)
+        if place is None:
+            self._leap = min(self._leap * 4, LEAP) if self.query.plain else SLICE
             return min(stretch.last, stop)
-        lines = data.split(b"\n")[line - stretch.first : min(stretch.last, stop) - stretch.first]
+        self._leap = SLICE
+        begin = data.rfind(b"\n", 0, place) + 1
+        end = data.rfind(b"\n", place, begin + SLICE)
+        end = end if end >= 0 else data.find(b"\n", place)
+        first = line + data.count(b"\n", 0, begin)
+        lines = data[begin : end if end >= 0 else None].split(b"\n")
+        return first + self._look_at(lines[: max(0, stop - first)], first) if first < stop else stop
+
+    def _look_at(self, lines: list[bytes], first: int) -> int:
+        """Set the bit of each of these lines that holds the pattern; how many of them were looked at."""
         places, texts, looked_at = [], [], 0
-        for here, raw in enumerate(lines, start=line):
+        for place, raw in enumerate(lines):
             text = _as_shown(raw)
             if text is not None:
-                places.append(here)
+                places.append(place)
                 texts.append(text)
                 continue
             looked_at += 1
             if looked_at > MOST:
-                stop = here
+                del lines[place:]
                 break
             if self.query.matches(clean(displayed(parse_line(raw[:LONGEST], 0)), None)):
-                self._index.set(here, self.bit)
+                self._found(first + place)
         for place in self.query.among(texts):
-            self._index.set(places[place], self.bit)
-        return min(stretch.last, stop)
+            self._found(first + places[place])
+        return len(lines)
+
+    def _found(self, line: int) -> None:
+        self.hits += self._index.set(line, self.bit)
 
     def forget(self) -> None:
         """Clear the bit."""

@@ -134,6 +134,12 @@ class LogFinder(LogCanvas):
         if found is not None:
             self._go(found)
 
+    def _step(self) -> bool:
+        more = super()._step()
+        if self._search.found is not None and self._search.found.hits:
+            self._go_to_sought()
+        return more
+
     def _take_in(self) -> None:
         super()._take_in()
         self._go_to_sought()

@@ -6,22 +6,20 @@ from bisect import bisect_right
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-from aibtui.core.index import ERROR, EVIDENCE, HIT, KIND, WARNING
+from aibtui.core.index import ERROR, EVIDENCE, GROUP, HIT, WARNING, LineIndex, table
 from aibtui.tui.log_rows import LogRows
 
 _FINENESS: Final = 4
 """Parts of the log that are counted for each cell."""
 
-_RANKS: Final = bytes(
-    4 if byte & EVIDENCE else 3 if byte & HIT else {ERROR: 2, WARNING: 1}.get(byte & KIND, 0) for byte in range(256)
-)
 _MARKS: Final = (
-    (" ", "log--track"),
-    ("─", "log--warning"),
-    ("━", "log--error"),
-    ("•", "log--hit-mark"),
-    ("▲", "log--step"),
+    ("▲", "log--step", table(EVIDENCE)),
+    ("•", "log--hit-mark", table(HIT)),
+    ("━", "log--error", table(ERROR)),
+    ("─", "log--warning", table(WARNING)),
 )
+"""What is most worth a cell's sign comes first."""
+_NOTHING: Final = (" ", "log--track")
 
 
 class Cell(NamedTuple):
@@ -37,7 +35,7 @@ class LogMap:
 
     def __init__(self) -> None:
         self._made: tuple[object, ...] = ()
-        self._worst: list[int] = []
+        self._worst: list[tuple[str, str]] = []
         self._bounds: list[int] = []
         self._ranks: list[int] = []
 
@@ -45,14 +43,14 @@ class LogMap:
         """The bar while the lines from `top` to `bottom`, with both, are on the screen."""
         self._make(rows, height)
         if not self._worst:
-            return [Cell(" ", "log--track", False)] * height
+            return [Cell(*_NOTHING, False)] * height
         total = max(1, self._ranks[-1])
         whole = bottom >= rows.index.lines - 1
         first = min(height - 1, int(self._rank(top) * height / total))
         last = height if whole else min(height, max(first + 1, round(self._rank(bottom + 1) * height / total)))
         if whole and top > 0:
             first = min(first, height - 1)
-        return [Cell(*_MARKS[worst], first <= place < last) for place, worst in enumerate(self._worst)]
+        return [Cell(*worst, first <= place < last) for place, worst in enumerate(self._worst)]
 
     def line_at(self, rows: LogRows, height: int, cell: int) -> int:
         """The first line of a cell's part of the log."""
@@ -70,12 +68,13 @@ class LogMap:
             return
         self._made = made
         step = max(1, index.lines // max(1, height * _FINENESS))
+        step -= step % GROUP if step > GROUP else 0  # what is counted in whole groups is known already
         self._bounds = list(range(0, index.lines, step))
         seen = (index.count(rows.seen_table, begin, begin + step) for begin in self._bounds)
         self._ranks = [0, *accumulate(seen)]
         total = self._ranks[-1]
         edges = [self._line_of(total * cell / height) for cell in range(height)] + [index.lines] if total else []
-        self._worst = [index.highest(_RANKS, begin, max(end, begin + 1)) for begin, end in pairwise(edges)]
+        self._worst = [_worst(index, begin, max(end, begin + 1)) for begin, end in pairwise(edges)]
 
     def _rank(self, line: int) -> float:
         if not self._bounds:
@@ -90,3 +89,9 @@ class LogMap:
         step = self._bounds[1] if len(self._bounds) > 1 else 1
         within = self._ranks[place + 1] - self._ranks[place]
         return self._bounds[place] + (int((rank - self._ranks[place]) * step / within) if within else 0)
+
+
+def _worst(index: LineIndex, begin: int, end: int) -> tuple[str, str]:
+    """The sign, and its component, of what most matters among some lines."""
+    marks = (mark[:2] for mark in _MARKS if index.next(mark[2], begin, end) is not None)
+    return next(marks, _NOTHING)

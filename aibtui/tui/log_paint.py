@@ -246,7 +246,7 @@ class Painter:
         rows, part = self._rows, section.part
         first, stop = section.first, rows.end_of(section)
         dim = self._styled("log--time")
-        errors, warnings = (rows.count(wanted, first, stop) for wanted in (ERRORS, WARNINGS))
+        errors, warnings = (rows.index.count(wanted, first, stop) for wanted in (ERRORS, WARNINGS))
         lines = rows.seen(first, stop)
         figures = []
         if self._look.width >= _FEW_CELLS:

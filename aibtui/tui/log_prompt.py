@@ -56,8 +56,15 @@ class LogPrompt(Horizontal):
             super().__init__()
             self.purpose, self.text, self.plain = purpose, text, plain
 
+        def can_replace(self, message: Message) -> bool:
+            """What was typed faster than it can be looked for is looked for as a whole."""
+            return isinstance(message, LogPrompt.Typed)
+
     class Done(Typed):
         """Enter: it is to hold."""
+
+        def can_replace(self, message: Message) -> bool:
+            return False
 
     class Left(Message):
         """Escape: everything is to be as it was before."""

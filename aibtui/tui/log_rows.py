@@ -22,7 +22,6 @@ from aibtui.core.index import (
     WARNING,
     WORDS,
     LineIndex,
-    Tally,
     table,
 )
 from aibtui.tui.log_sections import Section, Sections
@@ -32,7 +31,6 @@ NOISE_LEVELS: Final = ("steps only", "script output", "Packer's words", "everyth
 _QUIETEST: Final = (WARNING, OUTPUT, WORDS, NOISE)
 """For each level the least kind that is seen."""
 EVERYTHING: Final = 3
-_TALLIES: Final = 256
 RUN: Final = 3
 """So many repeated lines in a row are one row and the newest of them."""
 
@@ -66,7 +64,6 @@ class LogRows:
         self.folded: set[str] = set()
         self.pinned: int | None = None
         self._sections = Sections(())
-        self._tallies: dict[tuple[bytes, int], Tally] = {}
         self._opened: list[int] = []
         self._noise = 2
         self._filtered: FilterMode | None = None
@@ -107,7 +104,6 @@ class LogRows:
     def renew(self, index: LineIndex, moved: int | None) -> None:
         """The lines are in another index now, `moved` further down; None where it is another log."""
         self.index = index
-        self._tallies.clear()
         self._opened = [] if moved is None else [line + moved for line in self._opened]
         self.pinned = None if moved is None or self.pinned is None else self.pinned + moved
         if moved is None:
@@ -213,14 +209,7 @@ class LogRows:
 
     def seen(self, first: int = 0, stop: int | None = None) -> int:
         """How many lines noise level and filter let be seen, folds aside."""
-        return self.count(self._seen, first, stop)
-
-    def count(self, wanted: bytes, first: int, stop: int | None = None) -> int:
-        """How many lines from `first` on, and before `stop`, a table wants; asked again and again as the log grows."""
-        if len(self._tallies) > _TALLIES:
-            self._tallies.clear()
-        tally = self._tallies.setdefault((wanted, first), Tally(self.index, wanted, first))
-        return tally.up_to(self.index.lines if stop is None else stop)
+        return self.index.count(self._seen, first, stop)
 
     def unfiltered(self, wanted: bytes) -> bytes:
         """A table of lines to look for, without those that the filter hides."""

@@ -91,7 +91,7 @@ class Search:
         if self.found is not None:
             hits = self.found.hits
             here = line is not None and line < self._rows.index.lines and HITS[self._rows.index.byte(line)]
-            place = f"{self._rows.count(HITS, 0, (line or 0) + 1):,} of " if here else ""
+            place = f"{self._rows.index.count(HITS, 0, (line or 0) + 1):,} of " if here else ""
             parts.append((f"{place}{hits:,}" if hits else "nothing found") if hits or self.found.done else "")
             parts.append(f"searching {self.found.progress:.0%}" if not self.found.done else "")
         if self.filter is not None:
