@@ -145,9 +145,28 @@ class LogCanvas(Titled):
     # What is on the page.
 
     def render_line(self, y: int) -> Strip:
+        """A row as the mouse sees it: each of its cells knows what it shows."""
+        rows, strips = self._page.strips, self._drawn()
+        if y >= len(strips):
+            return Strip([])
+        return self._painter.placed(strips[y], *rows[y]) if y < len(rows) else strips[y]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The title, and rows as they are: Textual would make each anew, and keeps what it made of a strip with it."""
+        top, width, strips = self.gutter.top, self.size.width, self._drawn()
+        title = super().render_lines(Region(crop.x, crop.y, crop.width, top - crop.y)) if crop.y < top else []
+        ground, blank = self.background_colors[1], self.visual_style.rich_style
+        rows = strips[max(0, crop.y - top) : crop.bottom - top]
+        rows += [Strip([])] * (crop.height - len(title) - len(rows))
+        rows = [row if row.cell_length == width else row.adjust_cell_length(width, blank) for row in rows]
+        for each in self.get_line_filters():
+            rows = [row.apply_filter(each, ground) for row in rows]
+        return title + (rows if crop.column_span == (0, width) else [row.crop(crop.x, crop.right) for row in rows])
+
+    def _drawn(self) -> list[Strip]:
         if self._strips is None:
             self._strips = self._draw()
-        return self._strips[y] if y < len(self._strips) else Strip([])
+        return self._strips
 
     def _draw(self) -> list[Strip]:
         end, marked, said = self._page.cursor, None, ""
@@ -295,7 +314,7 @@ class LogCanvas(Titled):
         before, self._strips = self._announced, self._draw()
         self._announced = strips = self._strips
         width = self.scrollable_content_region.width
-        changed = [y for y, strip in enumerate(strips) if y >= len(before) or strip != before[y]]
+        changed = [y for y, strip in enumerate(strips) if y >= len(before) or _differ(strip, before[y])]
         if changed:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
 
@@ -369,6 +388,10 @@ class LogCanvas(Titled):
 
     def _say_below(self) -> None:
         """What was searched, where that is said."""
+
+
+def _differ(strip: Strip, other: Strip) -> bool:
+    return strip is not other and strip != other
 
 
 def _named_by(alert: Alert) -> list[int]:

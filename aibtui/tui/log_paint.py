@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, Literal, get_args
@@ -95,6 +95,7 @@ class Painter:
         self._look = Look()
         self._strips: LRUCache[tuple[int, int], tuple[Strip, ...]] = LRUCache(512)
         self._styles: dict[str, Style] = {}
+        self._overs: dict[str, Style] = {}
         self._cells: dict[Cell, Segment] = {}
 
     @property
@@ -112,6 +113,7 @@ class Painter:
         """Lines or styles are others now."""
         self._strips.clear()
         self._styles.clear()
+        self._overs.clear()
         self._cells.clear()
 
     def draw(self, row: Row, now: datetime | None) -> tuple[Strip, ...]:
@@ -134,7 +136,7 @@ class Painter:
 
     def overlay(self, strip: Strip, component: str) -> Strip:
         """A strip with the ground of a component under it."""
-        over = self._style(component)
+        over = self._over(component)
         return Strip([Segment(text, (style or Style()) + over) for text, style, _ in strip], strip.cell_length)
 
     def cell(self, cell: Cell) -> Segment:
@@ -142,7 +144,7 @@ class Painter:
         segment = self._cells.get(cell)
         if segment is None:
             style = self._styled(cell.component)
-            segment = Segment(cell.sign, style + self._style("log--thumb") if cell.thumb else style)
+            segment = Segment(cell.sign, style + self._over("log--thumb") if cell.thumb else style)
             self._cells[cell] = segment
         return segment
 
@@ -157,23 +159,55 @@ class Painter:
         strip = Strip([*segments, Segment(" " * max(0, width - used), self._styled(""))], max(width, used))
         return strip.crop(0, width) if used > width else strip
 
-    def selected(self, strip: Strip, row: Row, selection: Selection, over: Style) -> Strip:
+    def selected(self, strip: Strip, row: Row, part: int, selection: Selection, over: Style) -> Strip:
         """A line's strip with what is selected of it in another style."""
         span = selection.get_span(row.line)
         if row.kind != LINE or span is None:
             return strip
         first, stop = span[0] - SELECT_AT, None if span[1] == -1 else span[1] - SELECT_AT
         segments = []
-        for text, style, control in strip:
-            begin = (style.meta.get("offset") or (0, 0))[0] - SELECT_AT if style else 0
-            here = max(0, first - begin), len(text) if stop is None else max(0, stop - begin)
-            if begin < 0:
-                segments.append(Segment(text, style, control))
+        for segment, begin in self._columns(strip, row, part):
+            text, style, _ = segment
+            if begin is None:
+                segments.append(segment)
                 continue
+            here = max(0, first - begin), len(text) if stop is None else max(0, stop - begin)
             for piece, chosen in ((text[: here[0]], 0), (text[here[0] : here[1]], 1), (text[max(here) :], 0)):
                 if piece:
                     segments.append(Segment(piece, (style or Style()) + over if chosen else style))
         return Strip(segments, strip.cell_length)
+
+    def placed(self, strip: Strip, row: Row, part: int) -> Strip:
+        """A line's strip whose segments know what they show, so that the mouse can select it.
+
+        No strip is drawn so: Textual looks every style up again and again, and here no two are the same.
+        """
+        if row.kind != LINE:
+            return strip
+        segments, before = [], True
+        for (text, style, _), begin in self._columns(strip, row, part):
+            # What stands before the text need not be told apart: one place is enough for all of it.
+            column = SELECT_AT + begin if begin is not None else 0
+            before = before and begin is None
+            meta = Style.from_meta({"offset": (column, row.line)}) if before or begin is not None else Style()
+            segments.append(Segment(text, (style or Style()) + meta))
+        return Strip(segments, strip.cell_length)
+
+    def _columns(self, strip: Strip, row: Row, part: int) -> Iterator[tuple[Segment, int | None]]:
+        """A line's segments, each with where in the line's text it begins; None where it shows nothing of that."""
+        look = self._look
+        pieces = cut(self._text.line(row.line).text, look.column, look.width - look.head, wrap=look.wrap)
+        begin, text, more = pieces[min(part, len(pieces) - 1)]
+        before, left = look.head, len(text) + more
+        for segment in strip:
+            if before > 0:
+                before -= len(segment.text)
+                yield segment, None
+            elif left > 0:
+                yield segment, begin
+                begin, left = begin + len(segment.text), left - len(segment.text)
+            else:
+                yield segment, None
 
     def _line(self, line: Drawable, byte: int) -> tuple[Strip, ...]:
         look, number = self._look, line.number - 1
@@ -190,13 +224,11 @@ class Painter:
         indent = [(" " * look.head, style)]
         strips = []
         for place, (begin, text, more) in enumerate(pieces):
-            # What stands before the text need not be told apart by a selection: one place is enough for all of it.
-            start = Style.from_meta({"offset": (0, number)})
-            segments = [Segment(shown, its + start) for shown, its in (head if place == 0 else indent) if shown]
-            parts = _split(text, begin, spans, style, style + self._style("log--hit")) if spans else [(text, style)]
+            parts = _split(text, begin, spans, style, style + self._over("log--hit")) if spans else [(text, style)]
             if more:
                 parts.append(("…", self._styled("log--time")))
-            strips.append(self.padded([*segments, *_placed(parts, number, SELECT_AT + begin)]))
+            before = head if place == 0 else indent
+            strips.append(self.padded([Segment(shown, its) for shown, its in (*before, *parts) if shown]))
         return tuple(strips)
 
     def _gutter(self, line: int, byte: int, style: Style) -> tuple[str, Style]:
@@ -267,6 +299,13 @@ class Painter:
             style = self._styles[component] = ground + self._style(component) if component else ground
         return style
 
+    def _over(self, component: str) -> Style:
+        """A component's style alone, to lay it over another."""
+        style = self._overs.get(component)
+        if style is None:
+            style = self._overs[component] = self._style(component)
+        return style
+
 
 def cut(text: str, column: int, room: int, *, wrap: bool) -> list[tuple[int, str, bool]]:
     """What of a text is seen in `room` cells: where each piece begins in it, the piece, and whether more follows."""
@@ -301,11 +340,3 @@ def _split(
             parts += [(text[done:first], style), (text[first:stop], found)]
             done = stop
     return [part for part in [*parts, (text[done:], style)] if part[0]]
-
-
-def _placed(parts: Iterable[tuple[str, Style]], line: int, column: int) -> Iterable[Segment]:
-    """Segments that a selection can tell apart: each knows its line and where in the line it begins."""
-    for text, style in parts:
-        if text:
-            yield Segment(text, style + Style.from_meta({"offset": (column, line)}))
-            column += len(text)

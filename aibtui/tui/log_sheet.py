@@ -58,7 +58,7 @@ class Sheet:
         strips = self._painter.draw(row, over.now)
         strip = drawn = strips[min(part, len(strips) - 1)]
         if over.selection is not None:
-            strip = self._painter.selected(strip, row, over.selection, over.selected)
+            strip = self._painter.selected(strip, row, part, over.selection, over.selected)
         if over.marked is not None and over.marked[0] <= row[:2] <= over.marked[1]:
             strip = self._painter.overlay(strip, "log--marked")
         if row == over.cursor:
