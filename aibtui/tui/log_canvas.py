@@ -14,11 +14,10 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from aibtui import wording
-from aibtui.core.index import EVIDENCE
-from aibtui.core.updates import Alert, Update
+from aibtui.core.updates import Update
 from aibtui.safetext import SafeText
 from aibtui.tui.log_map import LogMap
-from aibtui.tui.log_marks import Bookmarks
+from aibtui.tui.log_marks import Bookmarks, Evidence
 from aibtui.tui.log_page import Page
 from aibtui.tui.log_paint import COMPONENTS, Look, Painter, Times
 from aibtui.tui.log_prompt import LogPrompt
@@ -75,7 +74,7 @@ class LogCanvas(Titled):
         self._mark: Row | None = None
         self._bookmarks = Bookmarks()
         self._folded_once = False
-        self._evidence: frozenset[int] = frozenset()
+        self._evidence = Evidence()
         self._strips: list[Strip] | None = None
         self._announced: list[Strip] = []
         self._changing = False
@@ -198,8 +197,7 @@ class LogCanvas(Titled):
         """Take in what was recorded since; what is too much for one turn of the event loop is left to the worker."""
         if self._text.restarted():
             self._renewed(None)
-        self._step()
-        if self._text.behind or self._search.behind:
+        if self._go_on() and (self._text.behind or self._search.behind):
             self._catch_up_with_rest()
         elif self.update is not None and self.update.ended and self._text.finish():
             self._painter.forget()
@@ -209,11 +207,8 @@ class LogCanvas(Titled):
     @work(exclusive=True, group="index", exit_on_error=False)
     async def _catch_up_with_rest(self) -> None:
         clock = asyncio.get_running_loop().time
-        drawn, more = clock(), True
-        while more:
-            turn = clock() + _TURN
-            while (more := self._step()) and clock() < turn:
-                pass
+        drawn = clock()
+        while self._go_on():
             if clock() > drawn + _DRAWN_EVERY:
                 drawn = clock()
                 if self._text.complete:
@@ -226,6 +221,15 @@ class LogCanvas(Titled):
             self._painter.forget()
         self._take_in()
         self._grown()
+
+    def _go_on(self) -> bool:
+        """Index or search for one turn of the event loop; False when nothing is left, or it cannot be read."""
+        clock = asyncio.get_running_loop().time
+        turn = clock() + _TURN
+        while more := self._step():
+            if clock() > turn:
+                break
+        return more
 
     def _step(self) -> bool:
         """Index one slice, or search one; False when nothing is left, or it cannot be read."""
@@ -241,7 +245,7 @@ class LogCanvas(Titled):
     def _renewed(self, moved: int | None) -> None:
         """The lines are in another index: `moved` down, or another log where it is None."""
         self._rows.renew(self._text.index, moved)
-        self._evidence = frozenset()
+        self._evidence.renew()
         self._page.renew(moved)
         self._painter.forget()
         self._bookmarks.renew(moved)
@@ -261,7 +265,7 @@ class LogCanvas(Titled):
         update = self.update
         if update is None or not self._text.complete:
             return
-        self._take_evidence(update.alerts)
+        self._evidence.take(update.alerts, self._rows.index)
         made = sections(update.build)
         if made != self._rows.sections:
             self._rows.sections = made
@@ -272,17 +276,6 @@ class LogCanvas(Titled):
             self._rows.fold(folds_at_first(made, self._rows, FOLD_ABOVE), folded=True)
             self._page.settle()
         self._jump_if_known()
-
-    def _take_evidence(self, alerts: tuple[Alert, ...]) -> None:
-        """Mark the lines that alerts name now, as far as they are indexed."""
-        index = self._rows.index
-        numbers = [number for alert in alerts if alert.severity != "info" for number in _named_by(alert)]
-        named = frozenset(number - 1 for number in numbers if 1 <= number <= index.lines)
-        for line in self._evidence - named:
-            index.unset(line, EVIDENCE)
-        for line in named - self._evidence:
-            index.set(line, EVIDENCE)
-        self._evidence = named
 
     def _jump_if_known(self) -> None:
         number = self._wanted
@@ -392,9 +385,3 @@ class LogCanvas(Titled):
 
 def _differ(strip: Strip, other: Strip) -> bool:
     return strip is not other and strip != other
-
-
-def _named_by(alert: Alert) -> list[int]:
-    """The lines that an alert names, from 1."""
-    named = [alert.line, *(proof.line for proof in alert.evidence)]
-    return [number for number in named if number is not None]

@@ -12,7 +12,7 @@ from aibtui.tui.log_canvas import LogCanvas
 from aibtui.tui.log_find import BadPattern, Query
 from aibtui.tui.log_goto import NoPlace, line_of
 from aibtui.tui.log_page import Place
-from aibtui.tui.log_prompt import SIGNS, LogPrompt, Purpose
+from aibtui.tui.log_prompt import LogPrompt, Purpose
 from aibtui.tui.log_text import LogReader
 
 
@@ -26,28 +26,29 @@ class LogFinder(LogCanvas):
         self._sought_from: int | None = None
         self._before: tuple[Query | None, Query | None, bool] = (None, None, False)
         self._wrong = ""
-        self._asked: Mapping[str, Purpose] | None = None
+        self._actions: Mapping[str, str] | None = None
 
     def compose(self) -> ComposeResult:
         yield LogPrompt()
 
-    def on_key(self, event: events.Key) -> None:
-        # A binding is looked up only after the key has gone the whole way up; what is typed right behind it would come
-        # here and not to the prompt.
+    async def on_key(self, event: events.Key) -> None:
+        # A binding is looked up only after the key has gone the whole way up. What is typed right behind a prompt's key
+        # would come here and not to the prompt; and the way takes as long as drawing a third of the page.
         if self.query_one(LogPrompt).take(event):
             event.stop()
-        elif self.has_focus and (purpose := self._asked_by_key().get(event.key)) is not None:
+        elif self.has_focus and await self._act(event.key):
             event.stop()
-            self.action_ask(purpose)
 
-    def _asked_by_key(self) -> Mapping[str, Purpose]:
-        """What is asked for by which key. To look all bindings through takes as long as drawing a third of the page."""
-        if self._asked is None:
-            asked = {f"ask('{purpose}')": purpose for purpose in SIGNS}
+    async def _act(self, key: str) -> bool:
+        action = self._own_actions().get(key)
+        return action is not None and await self.app.run_action(action, self)
+
+    def _own_actions(self) -> Mapping[str, str]:
+        """What a key does here; to look all bindings through for it takes as long as drawing another third."""
+        if self._actions is None:
             bound = self.app.active_bindings.items()
-            mine = {key: each.binding.action for key, each in bound if each.node is self}
-            self._asked = {key: asked[action] for key, action in mine.items() if action in asked}
-        return self._asked
+            self._actions = {key: each.binding.action for key, each in bound if each.node is self}
+        return self._actions
 
     def action_ask(self, purpose: Purpose) -> None:
         self._left = self._page.place

@@ -202,7 +202,6 @@ class Page:
     def _show_cursor(self) -> None:
         """Scroll as little as needed until the cursor is on the page."""
         cursor = self._cursor
-        self._strips = None
         if cursor is None or self.holds(cursor) or not self.strips:
             return
         if cursor < self.strips[0][0] or cursor[:2] == self.strips[0][0][:2]:
