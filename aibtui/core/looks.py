@@ -59,11 +59,11 @@ _RESTARTING = re.compile(
 
 
 def _for_many(source: bytes) -> Any:
-    """A pattern that is searched in many lines at once, in one pass, and matches once in each."""
+    """A pattern that is searched in many lines at once, in one pass; lines in a row that have it are one match."""
     options = re2.Options()
-    options.never_nl = True
     options.encoding = re2.Options.Encoding.LATIN1
-    return re2.compile(b"(?m)(?:" + source + b").*", options)
+    within_a_line = source.replace(rb"\s", rb"[ \t\r\f\v]")
+    return re2.compile(b"(?m)(?:^.*(?:" + within_a_line + b").*\n)+", options)
 
 
 # RE2 knows no look-ahead: an error that is none is found as well, and judged by its line.
@@ -165,21 +165,22 @@ def is_progress(text: bytes) -> bool:
     return _LIKE_PROGRESS.search(text) is not None
 
 
-def remarkable(texts: bytes) -> set[int]:
-    """Of many texts, one a line, those that may be of another kind than OUTPUT, counted from 0."""
-    return _found_in(_REMARKABLE, texts)
+def remarkable(texts: bytes) -> list[bool]:
+    """Of many texts, each with a newline behind it, which may be of another kind than OUTPUT."""
+    return _which(_REMARKABLE, texts)
 
 
-def moving(texts: bytes) -> set[int]:
-    """Of many texts, one a line, those that tell of progress, counted from 0."""
-    return _found_in(_MOVING, texts)
+def moving(texts: bytes) -> list[bool]:
+    """Of many texts, each with a newline behind it, which tell of progress."""
+    return _which(_MOVING, texts)
 
 
-def _found_in(pattern: Any, texts: bytes) -> set[int]:
-    found, line, counted = set(), 0, 0
+def _which(pattern: Any, texts: bytes) -> list[bool]:
+    found: list[bool] = []
+    counted = 0
     for match in pattern.finditer(texts):
-        begin = match.start()
-        line += texts.count(b"\n", counted, begin)
-        counted = begin
-        found.add(line)
-    return found
+        begin, end = match.span()
+        found += [False] * texts.count(b"\n", counted, begin)
+        found += [True] * texts.count(b"\n", begin, end)
+        counted = end
+    return found + [False] * texts.count(b"\n", counted)

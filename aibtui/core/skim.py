@@ -101,11 +101,12 @@ class Skim:
 
     def _compare(self, made: bytearray, numbers: list[int], stamps: list[bytes], texts: list[bytes]) -> None:
         """Complete `made`: the kinds of texts that have none yet, and which repeat others or end a silence."""
-        together = b"\n".join(texts)
-        worth_a_look, of_progress = remarkable(together), moving(together)
+        together = b"\n".join([*texts, b""])
         near, shown = self._near, self._shown_stamp
-        for place, (number, stamp, text) in enumerate(zip(numbers, stamps, texts, strict=True)):
-            kind = made[number] or (judge_text(text) if place in worth_a_look else OUTPUT if text.strip() else NOISE)
+        looks = zip(numbers, stamps, texts, remarkable(together), moving(together), strict=True)
+        for number, stamp, text, worth_a_look, of_progress in looks:
+            said = text.strip()
+            kind = made[number] or (judge_text(text) if worth_a_look else OUTPUT if said else NOISE)
             if not kind:
                 continue
             if stamp != shown:
@@ -114,11 +115,13 @@ class Skim:
                     near.clear()
                     kind |= GAP
                 shown = stamp
-            mark = signature(text, progress=place in of_progress and kind & ~GAP < WARNING)
-            if mark in near:
+            # What begins with a letter begins with no time of its own: nearly every text is its signature.
+            if of_progress or not said[:1].isalpha():
+                said = signature(said, progress=of_progress and kind & ~GAP < WARNING)
+            if said in near:
                 kind |= SAME
             else:
-                near.append(mark)
+                near.append(said)
             made[number] = kind
         self._shown_stamp = shown
 

@@ -76,6 +76,8 @@ def test_a_bar_that_grows_says_the_same() -> None:
 @given(st.lists(st.sampled_from([text.rpartition("azure-arm: ")[2] for text, _ in KINDS]) | st.text(max_size=40)))
 def test_what_is_found_in_many_texts_at_once_is_what_is_said_of_each(texts: list[str]) -> None:
     raw = [text.replace("\n", " ").encode() for text in texts]
-    together = b"\n".join(raw)
-    assert {place for place, text in enumerate(raw) if judge_text(text) not in (OUTPUT, NOISE)} <= remarkable(together)
-    assert {place for place, text in enumerate(raw) if is_progress(text)} == moving(together)
+    together = b"".join(text + b"\n" for text in raw)
+    said = remarkable(together)
+    assert len(said) == len(raw)
+    assert all(said[place] for place, text in enumerate(raw) if judge_text(text) not in (OUTPUT, NOISE))
+    assert moving(together) == [is_progress(text) for text in raw]
