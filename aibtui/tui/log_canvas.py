@@ -237,10 +237,10 @@ class LogCanvas(Titled):
             moved = self._text.step()
             if self._text.index is not self._rows.index:
                 self._renewed(moved)
-            if self._search.fresh:
+            if self._search.fresh or not self._text.complete:
                 self._search.step()
             return True
-        return self._text.complete and self._search.step()
+        return self._search.step()
 
     def _renewed(self, moved: int | None) -> None:
         """The lines are in another index: `moved` down, or another log where it is None."""

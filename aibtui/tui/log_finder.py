@@ -34,9 +34,7 @@ class LogFinder(LogCanvas):
     async def on_key(self, event: events.Key) -> None:
         # A binding is looked up only after the key has gone the whole way up. What is typed right behind a prompt's key
         # would come here and not to the prompt; and the way takes as long as drawing a third of the page.
-        if self.query_one(LogPrompt).take(event):
-            event.stop()
-        elif self.has_focus and await self._act(event.key):
+        if self.query_one(LogPrompt).take(event) or (self.has_focus and await self._act(event.key)):
             event.stop()
 
     async def _act(self, key: str) -> bool:
@@ -140,6 +138,14 @@ class LogFinder(LogCanvas):
         if self._search.found is not None and self._search.found.hits:
             self._go_to_sought()
         return more
+
+    def _renewed(self, moved: int | None) -> None:
+        super()._renewed(moved)
+        self._from = 0 if moved is None else self._from + moved
+        if self._sought_from is not None:
+            self._sought_from = self._from
+        if self._left is not None:
+            self._left = self._left.moved(moved) if moved is not None else None
 
     def _take_in(self) -> None:
         super()._take_in()

@@ -23,6 +23,11 @@ class Place(NamedTuple):
     skip: int
     cursor: Row | None
 
+    def moved(self, lines: int) -> Place:
+        """The same place where its lines are further down."""
+        top, cursor = (row.moved(lines) if row is not None else None for row in (self.top, self.cursor))
+        return self._replace(top=top, cursor=cursor)
+
 
 class Page:
     """A window of `height` strips over the rows. `tall` tells how many strips a row takes.

@@ -29,8 +29,9 @@ class Search:
 
     @property
     def behind(self) -> bool:
-        """There are lines that were not searched yet."""
-        return any(not scan.done for scan in self._scans())
+        """There are lines that were not searched yet; while only the end of the log is known, there are."""
+        scans = self._scans()
+        return any(not scan.done for scan in scans) or (bool(scans) and not self._text.complete)
 
     @property
     def fresh(self) -> bool:
@@ -76,7 +77,7 @@ class Search:
             return None
         wanted, index = self._rows.unfiltered(HITS), self._rows.index
         below = index.next(wanted, line)
-        return below if below is not None or not self.found.done else index.last(wanted, line)
+        return below if below is not None or self.behind else index.last(wanted, line)
 
     def standing(self) -> str:
         """What holds, as it would be typed."""
@@ -92,13 +93,21 @@ class Search:
             hits = self.found.hits
             here = line is not None and line < self._rows.index.lines and HITS[self._rows.index.byte(line)]
             place = f"{self._rows.index.count(HITS, 0, (line or 0) + 1):,} of " if here else ""
-            parts.append((f"{place}{hits:,}" if hits else "nothing found") if hits or self.found.done else "")
-            parts.append(f"searching {self.found.progress:.0%}" if not self.found.done else "")
+            progress = self._progress(self.found)
+            parts.append(f"{place}{hits:,}" if hits else "" if progress else "nothing found")
+            parts.append(f"searching {progress}" if progress else "")
         if self.filter is not None:
             lines = self._rows.seen()
             parts.append(f"{wording.count(lines, 'line')} shown")
-            parts.append(f"filtering {self.filter.progress:.0%}" if not self.filter.done else "")
+            progress = self._progress(self.filter)
+            parts.append(f"filtering {progress}" if progress else "")
         return ", ".join(part for part in parts if part)
 
     def _scans(self) -> list[Scan]:
         return [scan for scan in (self.found, self.filter) if scan is not None]
+
+    def _progress(self, scan: Scan) -> str:
+        """How much of the log was searched; nothing when all of it was."""
+        if not self._text.complete:
+            return f"{self._text.progress:.0%}"
+        return "" if scan.done else f"{scan.progress:.0%}"

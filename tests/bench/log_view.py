@@ -2,18 +2,19 @@
 
 The view runs on a terminal of its own, keys are typed into it, and what is told is the time until the page with their
 effect was written; at rest, and while 1,000 lines a second are appended. Then come the indexing, a search for a word on
-the last line beside lnav's on the same file, how late the event loop was meanwhile, and the memory. Peers are measured
-by turns with us and marked where they are not installed. `--size 1G` takes some minutes and as much room on the disk.
+the last line beside lnav's on the same file, a regular expression, a filter, how late the event loop was meanwhile, and
+the memory. Peers are measured by turns with us and marked where they are not installed. `--size 1G` takes some minutes
+and as much room on the disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import shutil
 import signal
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -59,6 +60,12 @@ class View:
         """Milliseconds, 99th percentile and longest, since the last asking."""
         os.kill(self.terminal.pid, signal.SIGUSR1)
         return self._next("late")
+
+    def idle(self) -> float:
+        """Seconds that it computes in a second when nothing happens: asking the loop how late it is."""
+        began, before = time.monotonic(), self.terminal.cpu()
+        time.sleep(2)
+        return (self.terminal.cpu() - before) / (time.monotonic() - began)
 
     def _next(self, what: str) -> list[float]:
         for line in self._told:
@@ -128,21 +135,26 @@ def lnav_search(lnav: str, log: Path) -> list[float]:
         return [_search(peer, b"1 hits for")]
 
 
-def _search(terminal: Terminal, proof: bytes) -> float:
+def _search(terminal: Terminal, proof: bytes, typed: str = f"/{WORD}") -> float:
     terminal.press(b"g")
     terminal.rest(0.5)
-    pressed = terminal.press(b"/" + WORD.encode() + b"\r")
+    pressed = terminal.press(typed.encode() + b"\r")
     return (terminal.wait_for(proof, 120) - pressed) * 1000
 
 
 def percentile(times: Sequence[float], share: int) -> float:
     """So many percent of the times are not longer."""
-    return statistics.quantiles(times, n=100)[share - 1]
+    return sorted(times)[math.ceil(len(times) * share / 100) - 1]
+
+
+def _late(while_what: str, figures: Sequence[float]) -> Iterator[Row]:
+    for what, figure in zip(("99th percentile", "longest"), figures, strict=True):
+        yield Row(f"loop late {while_what}, {what}", "ms", (figure,), goal=20)
 
 
 def measure(quick: bool, size: int = 0, lnav: str = "lnav", toolong: str = "tl") -> list[Row]:
     """All of it, on one log of `size` bytes; 100 MB, or 5 where it is to be quick."""
-    size, count, rounds = size or (5_000_000 if quick else 100_000_000), 30 if quick else 120, 2 if quick else 5
+    size, count, rounds = size or (5_000_000 if quick else 100_000_000), 80 if quick else 200, 4 if quick else 10
     with tempfile.TemporaryDirectory() as folder:
         log, small = Path(folder) / "customization.log", Path(folder) / "small.log"
         write(log, size)
@@ -157,45 +169,58 @@ def _at_rest(log: Path, small: Path, count: int, rounds: int, lnav: str, toolong
     ours: list[float] = []
     theirs: dict[str, list[float]] = {lnav: [], toolong: []}
     with viewing(log) as view:
-        yield Row("all lines indexed, for each 100 MB", "s", (view.seconds * 100 / megabytes,), goal=10)
-        yield Row("loop late while indexing: p99, longest", "ms", tuple(view.late), goal=20)
+        yield Row(f"all lines of {megabytes:,.0f} MB indexed", "s", (view.seconds,), goal=megabytes / 10)
+        yield from _late("while they are", view.late)
         memory = view.terminal.anonymous()
         yield Row("memory above that for a small log, per MB of log", "MiB", ((memory - base) / megabytes,), goal=0.1)
-        computed = 0.0
+        idle, computed = view.idle(), 0.0
+        view.lateness()
         for _ in range(rounds):
-            before = view.terminal.cpu()
+            began, before = time.monotonic(), view.terminal.cpu()
             ours += keys(view, count // rounds)
-            computed += view.terminal.cpu() - before
+            computed += view.terminal.cpu() - before - idle * (time.monotonic() - began)
             theirs[lnav] += peer_keys([lnav, "-q", str(log)], 10)
             theirs[toolong] += peer_keys([toolong, str(log)], 10)
         yield Row("key to paint", "ms", tuple(ours), goal=8)
-        yield Row("key to paint, p95", "ms", (percentile(ours, 95),), goal=20)
+        yield Row("key to paint, 95th percentile", "ms", (percentile(ours, 95),), goal=20)
         yield Row("computing for a key", "ms", (computed * 1000 / len(ours),))
         for peer, times in theirs.items():
-            yield Row(
-                "key to paint", "ms", tuple(ours), Path(peer).name, tuple(times), 0.25 if peer == toolong else None
-            )
-        yield Row("loop late at keys: p99, longest", "ms", tuple(view.lateness()), goal=20)
-        found, peers = [], []
-        for _ in range(rounds):
-            found.append(_search(view.terminal, PROOF.encode()))
-            peers += lnav_search(lnav, log)
+            goal = 0.25 if peer == toolong else None
+            yield Row("key to paint", "ms", tuple(ours), Path(peer).name, tuple(times), goal)
+        yield from _late("at keys", view.lateness())
+        yield from _searches(view, rounds, lnav, log)
+
+
+def _searches(view: View, rounds: int, lnav: str, log: Path) -> Iterator[Row]:
+    found: dict[str, list[float]] = {f"/{WORD}": [], "/need[l]e in .*zq\\d": [], f"&{WORD}": []}
+    late: dict[str, list[list[float]]] = {typed: [] for typed in found}
+    peers = []
+    for _ in range(rounds):
+        for typed, times in found.items():
+            view.lateness()
+            times.append(_search(view.terminal, PROOF.encode(), typed))
+            view.terminal.rest(0.5, 60)
+            late[typed].append(view.lateness())
             view.terminal.press(b"\x1b")
-        yield Row("search to a hit on the last line", "ms", tuple(found), "lnav", tuple(peers), 0.2)
-        view.lateness()
-        view.terminal.press(b"/need[l]e in .*zq\\d\r")
-        view.terminal.rest(1.0, 60)
-        yield Row("loop late at a regular expression: p99, longest", "ms", tuple(view.lateness()), goal=20)
+            view.terminal.rest()
+        peers += lnav_search(lnav, log)
+    names = ("search to a hit on the last line", "regular expression to the same", "filter to the same")
+    for name, (typed, times) in zip(names, found.items(), strict=True):
+        plain = typed == f"/{WORD}"
+        yield Row(
+            name, "ms", tuple(times), "lnav" if plain else "", tuple(peers) if plain else (), 0.2 if plain else None
+        )
+        yield Row("loop late meanwhile, longest", "ms", tuple(longest for _, longest in late[typed]), goal=20)
 
 
 def _growing(log: Path, count: int) -> Iterator[Row]:
     with viewing(log, RATE) as view:
-        before, view_late = view.terminal.anonymous(), view.lateness
-        view_late()
+        before = view.terminal.anonymous()
+        view.lateness()
         times = keys(view, count)
         yield Row(f"key to paint, {RATE:,} lines a second", "ms", tuple(times))
-        yield Row(f"key to paint, {RATE:,} lines a second, p95", "ms", (percentile(times, 95),), goal=50)
-        yield Row("loop late while it grows: p99, longest", "ms", tuple(view_late()), goal=20)
+        yield Row("the same, 95th percentile", "ms", (percentile(times, 95),), goal=50)
+        yield from _late("while it grows", view.lateness())
         yield Row("memory gained meanwhile", "MiB", (view.terminal.anonymous() - before,))
 
 

@@ -11,7 +11,9 @@ from aibtui.core.lines import parse_line
 from aibtui.safetext import clean
 from aibtui.tui import log_find
 from aibtui.tui.log_find import Query, Scan
-from aibtui.tui.log_text import LogText, displayed
+from aibtui.tui.log_rows import LogRows
+from aibtui.tui.log_search import Search
+from aibtui.tui.log_text import TAIL, LogText, displayed
 from tests.tui.builders import GUID, MemoryLog, debug, ui
 
 TEXTS = [
@@ -92,3 +94,44 @@ def test_a_step_ends_after_some_lines_that_must_be_looked_at_one_by_one() -> Non
     while scan.step():
         pass
     assert scan.hits == 100
+
+
+def test_the_end_is_searched_before_the_whole_log_is_known() -> None:
+    line = ui("nothing")
+    log = MemoryLog(line * (3 * TAIL // len(line)) + ui("the needle"))
+    text = LogText(log)
+    while text.index.size < log.size:
+        text.step()
+    search = Search(text, LogRows(text.index))
+    search.find(Query("needle"), 0)
+    while search.step():
+        pass
+    assert search.first_hit(0) == text.index.lines - 1
+    assert not text.complete
+    assert search.behind
+    assert search.said(None).startswith("1, searching ")
+
+
+def test_what_the_end_does_not_hold_may_still_be_above_it() -> None:
+    line = ui("nothing")
+    log = MemoryLog(ui("the needle") + line * (3 * TAIL // len(line)))
+    text = LogText(log)
+    search = Search(text, LogRows(text.index))
+    while text.index.size < log.size:
+        text.step()
+    search.find(Query("needle"), 0)
+    while search.step():
+        pass
+    assert search.first_hit(0) is None
+    assert "nothing found" not in search.said(None)
+
+
+def test_a_text_is_found_behind_a_long_stretch_without_it() -> None:
+    text = made([*[ui("nothing")] * 30_000, ui("the needle"), *[ui("nothing")] * 30_000, ui("a needle")])
+    scan = Scan(Query("needle"), text, HIT, 10)
+    steps = 0
+    while scan.step():
+        steps += 1
+    assert scan.hits == 2
+    assert text.index.next(table(HIT), 0) == 30_000
+    assert steps < 40
