@@ -113,7 +113,9 @@ class LogPrompt(Horizontal):
         """
         if not self._opened or event is self._last_key:
             return False
-        self.query_one(_Line).post_message(events.Key(event.key, event.character))
+        # As if it came from the line: what its parents send, Textual does not let rise above them, and Enter must.
+        line = self.query_one(_Line)
+        line.post_message(events.Key(event.key, event.character).set_sender(line))
         return True
 
     def on_key(self, event: events.Key) -> None:

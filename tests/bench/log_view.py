@@ -169,7 +169,7 @@ def _at_rest(log: Path, small: Path, count: int, rounds: int, lnav: str, toolong
     ours: list[float] = []
     theirs: dict[str, list[float]] = {lnav: [], toolong: []}
     with viewing(log) as view:
-        yield Row(f"all lines of {megabytes:,.0f} MB indexed", "s", (view.seconds,), goal=megabytes / 10)
+        yield Row(f"all lines of {megabytes:,.0f} MB indexed", "s", (view.seconds,), goal=round(megabytes / 10, 1))
         yield from _late("while they are", view.late)
         memory = view.terminal.anonymous()
         yield Row("memory above that for a small log, per MB of log", "MiB", ((memory - base) / megabytes,), goal=0.1)

@@ -575,3 +575,15 @@ def test_a_query_without_capitals_finds_both_cases() -> None:
 def test_what_is_no_pattern_is_refused(text: str) -> None:
     with pytest.raises(BadPattern):
         Query(text)
+
+
+async def test_what_is_typed_at_one_go_is_found_and_enter_closes_the_prompt() -> None:
+    watch = app(Feed(update()), MemoryLog(numbered(1, 200)))
+    async with watch.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        for key, character in (("slash", "/"), ("1", "1"), ("7", "7"), ("enter", "\r")):
+            watch.post_message(events.Key(key, character))
+        await settle(pilot)
+        assert log(pilot).has_focus
+        assert not log(pilot).query_one(LogPrompt).opened
+        assert log(pilot)._search.standing() == "/17"
