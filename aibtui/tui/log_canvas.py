@@ -32,6 +32,8 @@ FOLD_ABOVE: Final = 400
 """A finished good step with more lines than this is folded when the log is first seen."""
 _TURN: Final = 0.002
 """Seconds of indexing or searching between two turns of the event loop; a key passes through about ten of them."""
+_HURRIED_TURN: Final = 0.008
+"""The same while somebody waits for the first hit, and much else is drawn because the prompt came or went."""
 _DRAWN_EVERY: Final = 0.1
 """Seconds between two drawings while that goes on."""
 _GROUNDS: Final = frozenset({"log--cursor", "log--marked", "log--thumb"})
@@ -225,11 +227,15 @@ class LogCanvas(Titled):
     def _go_on(self) -> bool:
         """Index or search for one turn of the event loop; False when nothing is left, or it cannot be read."""
         clock = asyncio.get_running_loop().time
-        turn = clock() + _TURN
+        turn = clock() + (_HURRIED_TURN if self._is_awaited() else _TURN)
         while more := self._step():
             if clock() > turn:
                 break
         return more
+
+    def _is_awaited(self) -> bool:
+        """Somebody waits for what is searched."""
+        return False
 
     def _step(self) -> bool:
         """Index one slice, or search one; False when nothing is left, or it cannot be read."""

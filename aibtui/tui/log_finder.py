@@ -133,6 +133,9 @@ class LogFinder(LogCanvas):
         if found is not None:
             self._go(found)
 
+    def _is_awaited(self) -> bool:
+        return self._sought_from is not None
+
     def _step(self) -> bool:
         more = super()._step()
         if self._search.found is not None and self._search.found.hits:
