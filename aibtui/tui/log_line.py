@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from aibtui.safetext import SafeText
+from aibtui.tui.key_bar import KeyBar
 
 
 class _Scroll(VerticalScroll, inherit_bindings=False):
@@ -46,7 +47,7 @@ class WholeLine(ModalScreen[bool]):
             box.border_title = Content(f" {self._title} ")
             with _Scroll():
                 yield Static(Content(self._text), markup=False)
-            yield Footer(compact=True, show_command_palette=False)
+            yield KeyBar()
 
     def on_mount(self) -> None:
         self.query_one(_Scroll).focus()

@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from aibtui.safetext import clean
+from aibtui.tui.key_bar import KeyBar
 from aibtui.tui.screen import WatchScreen
 
 
@@ -46,7 +47,7 @@ class DeviceCode(WatchScreen[None], ModalScreen[None]):
         with Vertical():
             lines = ("To sign in, open", f"  {self._address}", "and enter the code", f"  {self._code}")
             yield Static(Content("\n".join(lines)), markup=False)
-            yield Footer(compact=True, show_command_palette=False)
+            yield KeyBar()
 
     def action_copy_code(self) -> None:
         self.app.copy_to_clipboard(self._code)

@@ -57,6 +57,8 @@ def log(pilot: Pilot[None]) -> LogView:
 
 
 async def press(pilot: Pilot[None], *keys: str) -> list[str]:
+    while log(pilot).update is None:
+        await pilot.pause(0.01)
     await pilot.press(*keys)
     return await settle(pilot)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from aibtui.core.forecast import Forecast
 from aibtui.core.polls import Replica, Resource, Surroundings
@@ -15,6 +15,8 @@ from aibtui.core.tempo import Tempo
 from aibtui.core.updates import Evidence, Update
 from aibtui.tui.app import WatchApp
 from aibtui.tui.commands import commands
+from aibtui.tui.key_bar import KeyBar
+from aibtui.tui.log_prompt import LogPrompt
 from aibtui.tui.log_view import LogView
 from aibtui.tui.panels.alerts import Alerts
 from aibtui.tui.panels.listed import Listed
@@ -442,10 +444,19 @@ async def test_the_footer_shows_what_the_focused_pane_can_do() -> None:
     watch = app(Feed(with_alerts()))
     async with watch.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        assert watch.screen.query(Footer)
+        assert watch.screen.query(KeyBar)
         assert "Snooze" not in (await settle(pilot)).splitlines()[-1]
         await pilot.press("a")
         assert "Snooze" in (await settle(pilot)).splitlines()[-1]
+
+
+async def test_a_click_on_a_key_of_the_last_line_is_the_key() -> None:
+    watch = app(Feed(with_alerts()))
+    async with watch.run_test(size=(120, 36)) as pilot:
+        line = (await settle(pilot)).splitlines()[-1]
+        await pilot.click(KeyBar, offset=(line.index("/ Find"), 0))
+        await settle(pilot)
+        assert watch.screen.query_one(LogPrompt).display
 
 
 async def test_in_ascii_nothing_else_is_drawn() -> None:

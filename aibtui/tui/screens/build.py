@@ -14,12 +14,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from aibtui import wording
 from aibtui.core.portal import portal_page
 from aibtui.core.updates import Alert, Update
 from aibtui.safetext import SafeText, clean
+from aibtui.tui.key_bar import KeyBar
 from aibtui.tui.log_view import LogView
 from aibtui.tui.normal_screen import any_key, write_lines
 from aibtui.tui.panels import PANELS
@@ -133,7 +134,7 @@ class BuildScreen(WatchScreen[None]):
                 yield log.data_bind(update=BuildScreen.drawn, now=BuildScreen.drawn_at)
             yield from self._panels("view")
         yield from self._panels("bottom")
-        yield Footer(compact=True)
+        yield KeyBar(palette=True)
 
     def _panels(self, place: Place) -> ComposeResult:
         for panel in PANELS:

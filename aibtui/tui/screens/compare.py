@@ -14,12 +14,12 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from aibtui.core.updates import Update
 from aibtui.history import EarlierRun
 from aibtui.side_by_side import Row, against, heading, rows
 from aibtui.tui.drawing import fit, part, spread
+from aibtui.tui.key_bar import KeyBar
 from aibtui.tui.screen import WatchScreen
 from aibtui.tui.screens.explain import Paper
 
@@ -91,7 +91,7 @@ source image, same steps.
         with Vertical(id="sheet"):
             with Paper(id="paper"):
                 yield Times(self._earlier).data_bind(Compare.update, Compare.now)
-            yield Footer(compact=True, show_command_palette=False)
+            yield KeyBar()
 
     def on_mount(self) -> None:
         self.watch(self._build, "drawn", self._see)

@@ -11,12 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from aibtui import wording
 from aibtui.core.updates import Alert
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.drawing import SEVERITY_MEANINGS, part, remote, row
+from aibtui.tui.key_bar import KeyBar
 from aibtui.tui.screen import WatchScreen
 from aibtui.tui.titled import Titled
 
@@ -46,7 +47,7 @@ class Explain(WatchScreen[int | str | None], ModalScreen[int | str | None]):
         with Vertical(id="sheet"):
             with Paper(id="paper"):
                 yield Static(_told(self._alert, self._zone, self._ended), markup=False, id="told")
-            yield Footer(compact=True, show_command_palette=False)
+            yield KeyBar()
 
     def on_mount(self) -> None:
         alert = self._alert

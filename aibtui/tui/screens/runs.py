@@ -13,13 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from aibtui import wording
 from aibtui.core.updates import Update
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.drawing import SEVERITY_MEANINGS, STATE_MEANINGS, fit, gauge, part, remote, row, spread
+from aibtui.tui.key_bar import KeyBar
 from aibtui.tui.panels.header import OUTCOME_MEANINGS, forecast_end, status_pill
 from aibtui.tui.panels.panel import run_elapsed
 from aibtui.tui.screen import WatchScreen
@@ -117,7 +118,7 @@ class RunsScreen(WatchScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Builds(zone=self._zone).data_bind(RunsScreen.builds, RunsScreen.now)
-        yield Footer(compact=True)
+        yield KeyBar(palette=True)
 
     def on_mount(self) -> None:
         self.query_one(Builds).focus()
