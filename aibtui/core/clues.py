@@ -6,10 +6,9 @@ blocks. Whatever the chunking, the same lines are kept.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 
 from aibtui.core import families
 from aibtui.core.build import Step
@@ -20,6 +19,7 @@ _ABOVE = 16
 _MOST_LINES = 800
 _LONGEST_TEXT = 8000
 _FEW = 16
+_ENOUGH = 256 * 1024
 
 
 class Clues:
@@ -29,6 +29,9 @@ class Clues:
     """
 
     def __init__(self) -> None:
+        # Blocks that were read but not looked into: of many lines that come, the newest alone will be kept.
+        self._held: list[Block] = []
+        self._before, self._size = 0, 0
         self._begin(None)
 
     def _begin(self, step: int | None) -> None:
@@ -42,17 +45,32 @@ class Clues:
         self._hints: list[tuple[int, int]] = []
 
     def go_on(self, block: Block) -> None:
-        """Read what is still wanted from the top of a new block."""
-        self._offset = 0
-        if self._wanted:
-            self._read_below(block)
+        """A new block is read."""
+        self._held.append(block)
+        self._before, self._size = self._size, self._size + len(block.data)
 
     def hint(self, number: int, offset: int) -> None:
         """A line that the running step printed, at `offset` of the block that is read, may be a clue."""
-        self._hints.append((number, offset))
+        self._hints.append((number, self._before + offset))
 
-    def settle(self, block: Block, step: Step | None) -> None:
+    def pause(self, step: Step | None) -> None:
+        """A block has ended. What was hinted at by `step` is looked into when there is enough of it."""
+        if step is None or self._size >= _ENOUGH:
+            self._settle(step)
+            self._held.clear()
+            self._before = self._size = self._offset = 0
+
+    def settle(self, step: Step | None) -> None:
         """Keep what belongs to the lines hinted at since the last time; `step` printed them."""
+        self._settle(step)
+        del self._held[:-1]
+        self._offset = max(0, self._offset - self._before)
+        self._before, self._size = 0, self._size - self._before
+
+    def _settle(self, step: Step | None) -> None:
+        block = Block(b"".join(each.data for each in self._held), self._held[0].first_line, self._held[0].before)
+        if self._wanted:
+            self._read_below(block)
         hints, self._hints = self._hints, []
         if step is None:
             return
@@ -110,8 +128,9 @@ class Clues:
 
     def _count_below(self, number: int) -> int:
         """How many lines below that one are kept, as far as it matters."""
-        kept = list(self._newest)[-_BELOW:] or self._first[-_BELOW:]
-        return len(kept) - bisect_right([line.number for line in kept], number)
+        kept = self._newest or self._first
+        newest = (line.number for line in islice(reversed(kept), _BELOW))
+        return sum(1 for _ in takewhile(lambda each: each > number, newest))
 
     def _read_above(self, number: int, offset: int, block: Block, step: Step) -> None:
         """Keep what the screen showed above a line, back to what is kept already or to the step's headline."""

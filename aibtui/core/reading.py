@@ -161,7 +161,7 @@ class Reading:
         for _, each in others:
             self._pass(each, block)
         self._catch_up()
-        self.clues.settle(block, self.fold.build.step)
+        self.clues.pause(self.fold.build.step)
         newest = stamp_before(block.data, 0, len(block.data))
         if newest is not None and (self._clock is None or newest > self._clock):
             self._clock = newest
@@ -285,7 +285,7 @@ class Reading:
             return
         now = self._moment(line.at)
         if before.step is not build.step:
-            self._change_step(before, build, now, block)
+            self._change_step(before, build, now)
         if transferred and self._due("transfer", now.at):
             self.alerts.see_transfer(replace(now, at=now.at + self._drift), replace(build, output=self.output))
         if interest.rules and not _told_to_stop(before):
@@ -314,11 +314,11 @@ class Reading:
                 self.holds.find_source(block, offset)
         return transferred
 
-    def _change_step(self, before: Build, build: Build, now: Moment, block: Block) -> None:
+    def _change_step(self, before: Build, build: Build, now: Moment) -> None:
         """Perhaps another step runs now, or none, or it is in another phase."""
         old, new = before.step, build.step
         if (old and (old.index, old.state)) != (new and (new.index, new.state)):
-            self.clues.settle(block, old)
+            self.clues.settle(old)
             self.alerts.unsettle()
         if (old and old.index) != (new and new.index):
             self.alerts.leave_step(now)
