@@ -153,19 +153,19 @@ PATTERNS: tuple[Row, ...] = (
         _phase("deploy"),
     ),
     _row(
-        "Waiting for WinRM to become available",
+        "Waiting for WinRM to become",
         "headline",
         r"Waiting for WinRM to become",
         lambda line, _: events.FactStated(line.number, line.at, "OSType", "Windows"),
     ),
     _row(
-        "Waiting for SSH to become available",
+        "Waiting for SSH to become",
         "headline",
         r"Waiting for SSH to become",
         lambda line, _: events.FactStated(line.number, line.at, "OSType", "Linux"),
     ),
     _row(
-        "Waiting for (?:WinRM|SSH) to become available",
+        "Waiting for (?:WinRM|SSH) to become",
         "headline",
         r"Waiting for (?:WinRM|SSH) to become",
         _phase("connect"),
