@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, Phase, PhaseName, Step
 from aibtui.core.forecast import Baseline, StepKey, masked, step_keys
@@ -33,8 +35,7 @@ _STEP_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierRun:
+class EarlierRun(Struct, frozen=True):
     """An earlier run as far as its report tells; `scripts` has a fingerprint of what each step ran, or None."""
 
     build: Build

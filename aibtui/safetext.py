@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NewType
 
 import re2
+from msgspec import Struct
 
 SafeText = NewType("SafeText", str)
 
@@ -100,8 +100,7 @@ def neutralise_ci(text: SafeText) -> SafeText:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class _SecretRule:
+class _SecretRule(Struct, frozen=True):
     """A kind of secret: words of which one must stand in the text (lower case), and a pattern whose group 1 it is."""
 
     words: tuple[bytes, ...]

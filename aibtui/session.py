@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from types import TracebackType
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from aibtui.core.build import Build
 from aibtui.core.forecast import Baseline

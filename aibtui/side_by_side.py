@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from aibtui import wording
 from aibtui.core.compare import ComparedStep, Comparison, Difference, Took, compare
@@ -19,8 +20,7 @@ _SLOW: Final = 0.25
 _WORTH_A_WORD: Final = timedelta(minutes=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line: what it is about, the two times, the difference, a word. `slow` is worth a look."""
 
     kind: Literal["phase", "step", "total"]

@@ -12,13 +12,13 @@ import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 from unittest.mock import patch
 
 import pytest
 from google.protobuf.json_format import MessageToDict
+from msgspec.structs import replace
 
 from aibtui.cli.explaining import told
 from aibtui.cli.pages import report_json

@@ -178,7 +178,9 @@ def test_a_part_that_breaks_is_told_and_the_others_are_measured(capsys: pytest.C
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C is another thing there")
 def test_ctrl_c_ends_it_with_what_was_measured_so_far() -> None:
-    code = "import sys; from tests.test_bench import TOLD, main; sys.exit(main(['endless', 'good'], TOLD))"
+    # Who runs the tests in the background may have it ignored.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"import sys; {heed}; from tests.test_bench import TOLD, main; sys.exit(main(['endless', 'good'], TOLD))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as bench:
         assert bench.stdout
         for line in bench.stdout:

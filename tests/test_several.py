@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from aibtui.cli.rulefiles import LiveRules
 from aibtui.cli.watching import Job, Limits, follow_all

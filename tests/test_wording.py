@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from aibtui import news, wording
 from aibtui.core.build import Build, Outcome, Phase, PhaseName, State, Step

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from aibtui.cli.onscreen import settings
 from aibtui.cli.options import or_exit
@@ -113,7 +114,7 @@ class AzureOptions:
         if self.storage_account:
             endpoint.blob_endpoint(self.storage_account)
         log_url = parse_log_url(self.log_url, endpoint) if self.log_url else None
-        return replace(access, storage_account=self.storage_account, log_url=log_url)
+        return structs.replace(access, storage_account=self.storage_account, log_url=log_url)
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from aibtui.cli.later import asyncio
 from aibtui.cli.options import narrate
@@ -39,8 +39,7 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HoldOptions:
+class HoldOptions(Struct, frozen=True):
     """What the options say, as they were given; None was not."""
 
     on_hold: str | None = None

@@ -7,11 +7,11 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from aibtui.cli.access import AzureOptions, azure_options
 from aibtui.cli.keeping import earlier_reports
@@ -41,8 +41,7 @@ class TagOption(click.ParamType[Tag]):
         return name.strip(), wanted.strip() if equals else None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which builds: those that are named, or by `everything` and `tags` those that run; else what is picked.
 
     `over` takes templates along whose last run is over.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from aibtui.cli.access import AzureOptions
 from aibtui.cli.keeping import kept_report, log_cache
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from aibtui.sources.target import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Struct, frozen=True):
     """A run to tell of: what it is called, its looks, and where it came from."""
 
     name: str

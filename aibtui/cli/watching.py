@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
+from msgspec import Struct
 
 from aibtui.cli.exporting import export_at_the_end
 from aibtui.cli.front_ends import RUNNERS, front_end, line_output, tail_of
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from aibtui.sources.target import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What ends a watch besides the build: an alert of a rule or severity, a time."""
 
     fail_on: tuple[str, ...] = ()
@@ -53,8 +52,7 @@ class Limits:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A build to watch: where its looks come from, where they are kept, its full id or its path.
 
     `words` are those of the command that comes back to it. `place` is the template and the way to it, for what is

@@ -11,10 +11,11 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from aibtui.config.rows import LONGEST_THEME, ROWS, Row, Wrong, age, size
 from aibtui.safetext import clean
@@ -28,16 +29,14 @@ class ConfigError(Exception):
     """A setting that cannot be used; the text is one sentence with where it stands, its key, and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
+class Setting(Struct, Generic[T], frozen=True):
     """A value, and where it came from: an option, a variable, the path of the file, or `default`."""
 
     value: T
     origin: str = _DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """All settings. `theme` is one of Textual's; `ascii` None asks the terminal; `noise` is how much of the log shows.
 
     `keys` maps the id of a binding to keys, as Textual writes them (`log.follow` to `F,f`); `rules` are rule files.

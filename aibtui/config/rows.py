@@ -6,11 +6,12 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 NOISE: Final = range(4)
 ON_HOLD: Final = ("notify", "grab", "ignore")
@@ -177,8 +178,7 @@ def _toml_from_text(text: str) -> object:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A setting: how it is checked, what is allowed in words, how a variable's text is read.
 
     `says` is what it is for, `example` a line or a table of the file, `shown` what of a secret value may be seen.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from aibtui.core.build import Build
 from aibtui.core.lines import Line
@@ -47,8 +48,7 @@ _LONGEST_TEXT = 1000
 _CARRIERS = frozenset({"deployment-failed", "packer-build-failed", "script-failed", "provisioning-failed"})
 
 
-@dataclass(frozen=True, slots=True)
-class ArmError:
+class ArmError(Struct, frozen=True):
     """One code of an error, how deep it was found, and its message, empty where it has none of its own."""
 
     line: int

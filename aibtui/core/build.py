@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
+
+from msgspec import Struct, field
 
 from aibtui.core.polls import Status
 
@@ -28,8 +29,7 @@ OsType = Literal["windows", "linux"]
 PHASES: tuple[PhaseName, ...] = get_args(PhaseName)
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """A stretch of the run. `last_line` and `ended_at` are None while it runs. Line numbers start at 1."""
 
     name: PhaseName
@@ -40,8 +40,7 @@ class Phase:
     last_line: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One provisioner of the plan, by Packer's type. `index` starts at 1 and counts AIB's two hidden steps too.
 
     `name` is the template's name for it, else what the log shows (the script's or file's name), else None.
@@ -64,8 +63,7 @@ class Step:
     silent: timedelta = timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(Struct, frozen=True):
     """Progress of one transfer that the log shows: bytes, percent from 0 to 100; None is unknown.
 
     `at` is when it last came further, at `moved_line`; `text` is its newest line, not yet safe to draw. `operation`
@@ -87,8 +85,7 @@ class Download:
     marks: tuple[tuple[datetime, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFacts:
+class BuildFacts(Struct, frozen=True):
     """The builder's own block near the top of the log, and what else it says once."""
 
     vm_size: str | None = None
@@ -102,8 +99,7 @@ class BuildFacts:
     operation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """The newest line that a person would read: its number, its stamp, its text as it came (not yet safe to draw)."""
 
     line: int
@@ -111,8 +107,7 @@ class Output:
     text: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Build:
+class Build(Struct, frozen=True, eq=False):
     """Everything known of one run; immutable, compared by identity.
 
     `bytes` and `lines` count what was applied of customization.log. `started_at` and `ended_at` are the first and the

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from aibtui.core.hold_calls import HoldCall, HoldCalls
 from aibtui.core.updates import Alert, Update
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """An alert that has opened, or a word about a hold; with neither, the watch's end."""
 
     alert: Alert | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core import families
 from aibtui.core.build import Build, Step
@@ -52,8 +54,7 @@ _STILL_THE_END = 12
 _STILL_TOGETHER = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The root cause, and the lines that prove it: its own first, then what came below it."""
 
     cause: RootCause

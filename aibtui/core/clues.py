@@ -7,8 +7,9 @@ blocks. Whatever the chunking, the same lines are kept.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from itertools import chain, islice, takewhile
+
+from msgspec.structs import replace
 
 from aibtui.core import families
 from aibtui.core.build import Step

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from aibtui.core.regex import regex
 
@@ -15,8 +16,7 @@ _LONGEST_COMMAND: Final = 4000
 _LONGEST_NAME: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A simple command, or the opening (with its header) or closing of a block.
 
     In a POSIX shell the header of a loop is a command of its own (`head`), and what opens its block comes after it.

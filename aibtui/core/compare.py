@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
 
 from aibtui.core.build import Build, Phase, Step
 from aibtui.core.forecast import step_keys
@@ -13,8 +14,7 @@ from aibtui.core.forecast import step_keys
 Difference = Literal["same", "changed", "new", "missing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Took:
+class Took(Struct, frozen=True):
     """What a phase, a step or the whole took here and there; None where it did not run, or its end is not known.
 
     `going` says that here it still runs.
@@ -32,8 +32,7 @@ class Took:
         return self.here - self.there
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedStep:
+class ComparedStep(Struct, frozen=True):
     """A step as this run has it, else as the earlier one had it; `changed` is one that runs another script."""
 
     step: Step
@@ -41,16 +40,14 @@ class ComparedStep:
     difference: Difference = "same"
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedPhase:
+class ComparedPhase(Struct, frozen=True):
     """A phase that either run has been in."""
 
     phase: Phase
     took: Took
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class Comparison(Struct, frozen=True, eq=False):
     """This run against an earlier one: the phases and steps in the order of this run, and the whole log."""
 
     earlier: Build

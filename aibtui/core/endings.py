@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, PhaseName, State
 from aibtui.core.events import Event

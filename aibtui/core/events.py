@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from aibtui.core.build import PhaseName
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """What happened, at which line (from 1), and when by the log's own clock."""
 
     line: int
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class PluginLaunched(Event):
+class PluginLaunched(Event, frozen=True):
     """Packer started the process of a plug-in; those of the planned provisioners come in the order of the template.
 
     Two lines say so for each; `external` tells them apart, so that only one kind is counted. `type` is None for what is
@@ -29,28 +28,24 @@ class PluginLaunched(Event):
     plugin: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BuilderStarted(Event):
+class BuilderStarted(Event, frozen=True):
     """All plug-ins are up: the plan is complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class FactStated(Event):
+class FactStated(Event, frozen=True):
     """A line of the builder's own block: `name` in the builder's spelling (`VMSize`)."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseReached(Event):
+class PhaseReached(Event, frozen=True):
     """A headline that opens a phase."""
 
     phase: PhaseName
 
 
-@dataclass(frozen=True, slots=True)
-class StepHeadlined(Event):
+class StepHeadlined(Event, frozen=True):
     """A headline that a provisioner of `type` prints when it starts.
 
     `source` is the script or file it names, `position` the index N of `/aib/packerInput/script_N`: an entry of
@@ -64,52 +59,44 @@ class StepHeadlined(Event):
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StepAnnounced(Event):
+class StepAnnounced(Event, frozen=True):
     """Telemetry named the provisioner that starts or ends; logs since 2025 have no such line."""
 
     type: str
     ended: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CommandFound(Event):
+class CommandFound(Event, frozen=True):
     """The first line of an inline script, as the powershell provisioner dumps it."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptReturned(Event):
+class ScriptReturned(Event, frozen=True):
     """The provisioner's own word on its script: the exit code."""
 
     code: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProvisioningEnded(Event):
+class ProvisioningEnded(Event, frozen=True):
     """The builder asks for the machine's disks: on Windows after the last step, on Linux before the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeletionRequested(Event):
+class DeletionRequested(Event, frozen=True):
     """The builder deletes a resource: no script can print this, so it proves that the clean-up is real."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepErrored(Event):
+class StepErrored(Event, frozen=True):
     """`Provisioning step had errors`: the running step failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepActed(Event):
+class StepActed(Event, frozen=True):
     """The running step does something else now; `text` is a few words of Packer's or the plug-in's own."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadMoved(Event):
+class DownloadMoved(Event, frozen=True):
     """Progress of a transfer. `bytes` and `total` in bytes, `percent` 0 to 100; None where the line does not say.
 
     `sure` is false where the line only mentions sizes; `operation` is true for the bar of an installation.
@@ -124,35 +111,29 @@ class DownloadMoved(Event):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageStateRead(Event):
+class ImageStateRead(Event, frozen=True):
     """The deprovisioning script printed Sysprep's state, for example IMAGE_STATE_UNDEPLOYABLE."""
 
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFinished(Event):
+class BuildFinished(Event, frozen=True):
     """Packer's verdict: success."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildErrored(Event):
+class BuildErrored(Event, frozen=True):
     """Packer's verdict: failure, with its message."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class BuildCancelled(Event):
+class BuildCancelled(Event, frozen=True):
     """The service ended Packer: a time-out and a cancel leave the same line."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelSpread(Event):
+class CancelSpread(Event, frozen=True):
     """Packer's core hands the cancel on, in its debug log: the stamp that the oldest format's screen lines lack."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogEnded(Event):
+class LogEnded(Event, frozen=True):
     """The end marker: the service exported the log; nothing follows."""

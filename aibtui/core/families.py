@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from html import unescape
 from itertools import islice, takewhile
 from typing import Any, Literal
 
 import re2
+from msgspec import Struct
 
 from aibtui.core.lines import Line
 from aibtui.core.regex import regex
@@ -34,8 +34,7 @@ _NOT_FOLLOWED = regex(r"\(\?![^()]*\)")
 _STAMP = r"(?:\[?\d[\d:T./,+ -]*(?:Z|AM|PM)?\]?[ :-]+)?"
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """A kind of error: `head` matches its first line, `more` the lines below that belong to it.
 
     `unwrapped` says which of its lines are the text: the first, all of them, or the last alone; `prefix` is cut off the
@@ -49,8 +48,7 @@ class Family:
     prefix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Clue:
+class Clue(Struct, frozen=True):
     """Lines of a step that may be the cause: the first and the last of them, and the record unwrapped into one text."""
 
     line: int

@@ -7,8 +7,9 @@ path that only the service makes, or a finished script says that it can be one.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from aibtui.core import endings, events
 from aibtui.core.build import PHASES, Build, LogFormat, Phase, PhaseName, State, Step
@@ -311,7 +312,7 @@ class Fold:
         if current and current.state == "running":
             place = current.index - 1
             steps = self.build.steps
-            changed = replace(current, **changes)  # type: ignore[arg-type]  # names of Step's own fields
+            changed = replace(current, **changes)
             self._set(steps=(*steps[:place], changed, *steps[place + 1 :]))
 
     # Endings
@@ -351,7 +352,7 @@ class Fold:
             self._set(format=log_format)
 
     def _set(self, **changes: object) -> None:
-        self.build = replace(self.build, **changes)  # type: ignore[arg-type]  # names of Build's own fields
+        self.build = replace(self.build, **changes)
 
 
 def _proves_end(running: Step, event: events.StepHeadlined) -> bool:

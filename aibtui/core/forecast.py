@@ -10,9 +10,11 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import median
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, PhaseName, Step
 
@@ -28,8 +30,7 @@ _LONGEST_TIMEOUT = timedelta(minutes=960)  # what buildTimeoutInMinutes takes at
 _MASKED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """What earlier good runs took. `steps` and `phases` hold one duration a run, the newest first; `runs` counts runs.
 
     A step's durations are without what it slept by plan; that is in `held`. `silences` are the longest stretches
@@ -45,8 +46,7 @@ class Baseline:
     totals: tuple[timedelta, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sleeping:
+class Sleeping(Struct, frozen=True):
     """What this run sleeps by plan: `held`, how long the running step has until now, and by step what is still `ahead`.
 
     None is a sleep without an end: the run's time-out is its end.
@@ -59,8 +59,7 @@ class Sleeping:
 _AWAKE = Sleeping()
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """The end of a build, as a range. `low` and `high` enclose the middle 80 %; `n` is the number of runs behind it.
 
     `medians` has what each step usually takes, None for a step never seen; `new_steps` are the indices of those,
@@ -127,8 +126,7 @@ def scripts(build: Build) -> tuple[str | None, ...]:
     return (None, *(hashlib.sha256(each.encode()).hexdigest()[:12] if each else None for each in told), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(Struct, frozen=True):
     """An expected stretch of time: its middle and its variance, in seconds and seconds squared."""
 
     seconds: float

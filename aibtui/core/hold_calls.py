@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from aibtui.core.updates import Hold, Update
 
 BEFORE_END: Final = (timedelta(minutes=5), timedelta(minutes=1))
 
 
-@dataclass(frozen=True, slots=True)
-class HoldCall:
+class HoldCall(Struct, frozen=True):
     """A word about `hold`; `left` is None at its start, else about how long it still lasts."""
 
     hold: Hold

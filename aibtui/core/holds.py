@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core.alerts import Alerts
 from aibtui.core.build import Build, Output, Step
@@ -38,8 +40,7 @@ _HEADLINE = "Provisioning with "
 _SOURCE_ENDS = regex(r"Writing PowerShell script to file: |Opening \S+ for reading$|Uploading env vars to ")
 
 
-@dataclass(frozen=True, slots=True)
-class _Marked:
+class _Marked(Struct, frozen=True):
     """A marker without a plan, not yet believed."""
 
     line: Line

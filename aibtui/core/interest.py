@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from aibtui.core import arm_error, cause, holds, packer
 from aibtui.core.packer import Row
@@ -17,8 +18,7 @@ from aibtui.core.scan import Needle, Scanner
 Sort = Literal["clue", "rules", "act", "transfer", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Interest:
+class Interest(Struct, frozen=True):
     """Rows and rules that have a needle in the line, in their order, and whether ARM's errors or the holds have one.
 
     `sources` are the rules' patterns that are found in its text; what a rule excuses it does not want.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 from aibtui.core.build import LogFormat
 from aibtui.core.regex import regex
@@ -47,8 +48,7 @@ _SPOKEN = b"azure-arm: "
 _REACH = 160
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line with its prefix understood.
 
     `stream` is "ui" or "error" for what Packer shows (a script's output included), "log" for Packer's own debug log,
@@ -146,8 +146,7 @@ class Lines:
         return self._newest
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """What stands before a line's text: the fields of a Line, without its number and its text."""
 
     at: datetime | None
@@ -283,8 +282,7 @@ def _last_mark(data: bytes, low: int, high: int) -> int:
         high, reach = begin + _LONGEST_MARK, reach * 4  # a mark may lie across the border
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A stretch between two stamps that follow each other: the log's own clock made a leap.
 
     The line after it has number `line` and begins at `position` of the block. `silent` is true when no line at all lies

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from aibtui.core.lines import Line
 from aibtui.core.pattern import Pattern
 from aibtui.core.rulebook import Slow, Succession
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A line's text, without blanks around it, and by their sources the patterns that are found in it, where known."""
 
     text: str
@@ -27,8 +27,7 @@ class Said:
         return pattern.find(self.text) if pattern.groups else {}
 
 
-@dataclass(slots=True)
-class Running:
+class Running(Struct):
     """A stage of a repetition under way: its first and last line, how often, since when."""
 
     first: Line
@@ -37,8 +36,7 @@ class Running:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Parts of a sequence that were found, and what their groups say."""
 
     lines: tuple[Line, ...] = ()
@@ -49,8 +47,7 @@ class Chain:
         return Chain((*self.lines, line), {**self.values, **values})
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """What one rule remembers between lines. A sequence has the newest chain of each length, or, where order does not
     matter, the first finding of each part.
     """

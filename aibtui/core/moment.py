@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from aibtui.core.build import Build, Step
 from aibtui.core.polls import Status, Surroundings
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """Where the build is while a line is seen or time passes, as far as rules may ask."""
 
     at: datetime

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from aibtui.core import events, progress
 from aibtui.core.build import PhaseName
@@ -20,8 +21,7 @@ from aibtui.core.scan import Needle
 Speaker = Literal["headline", "builder", "packer", "core", "plugin", "end", "any"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One kind of line. `needle` finds it; `pattern` must match its text from the start.
 
     `speaker` says who must have said it: a headline (`==> azure-arm:`), the builder with or without the arrow (so a

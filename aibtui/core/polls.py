@@ -5,17 +5,17 @@ The only input of the core. Sources make Polls; nothing here knows where they co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
 
 LogName = Literal["customization.log", "validation.log", "container.log", "devops.log"]
 
 TERMINAL_RUN_STATES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Canceled"})
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """Bytes of a log that were not there at the look before.
 
     `generation` counts from 0 and grows when the blob was replaced by another one; `offset` is where
@@ -28,8 +28,7 @@ class Chunk:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Customizer:
+class Customizer(Struct, frozen=True):
     """One entry of the template's `customize[]`: its type in Azure's word (`PowerShell`), its name if it has one."""
 
     type: str
@@ -38,8 +37,7 @@ class Customizer:
     script_uri: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Struct, frozen=True):
     """One entry of the template's `distribute[]`: its type in Azure's word (`SharedImage`), and where the image goes.
 
     `target` is the gallery image, the managed image or the blob; None where the service chooses. Regions are those of
@@ -51,8 +49,7 @@ class Distribution:
     regions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """What the image template says of itself; every field as the service gives it."""
 
     id: str
@@ -69,8 +66,7 @@ class Template:
     distributions: tuple[Distribution, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """`lastRunStatus` and `provisioningState` of a template, at one look.
 
     `run_state` and `sub_state` are Azure's open enums, so plain strings; None before the first run.
@@ -110,8 +106,7 @@ TroubleKind = Literal[
 NOTES: tuple[TroubleKind, ...] = ("disk", "detour", "clock")  # worth a word, but the build is seen all the same
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Why a look, or a part of it, failed; shown, and tried again.
 
     `target` is what could not be read. `text` is one sentence for people, already without a traceback.
@@ -127,16 +122,14 @@ class Trouble:
     retry_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """What stands in the staging group: its name, and its type in Azure's words: `Microsoft.Compute/disks`."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(Struct, frozen=True):
     """An image version's copy in one region: `state` in the gallery's word (`Replicating`), `percent` from 0 to 100."""
 
     version: str
@@ -146,16 +139,14 @@ class Replica:
     details: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """When the run was told to stop, by the Activity Log, and by whom."""
 
     at: datetime
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a watch knows besides run state and log; None is what it has not (or not yet) been able to ask.
 
     `sign_in` says how and as whom. `resources` stood in the staging group at `listed_at`. `replicas` are the copies of
@@ -171,8 +162,7 @@ class Surroundings:
     job_began_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
+class Poll(Struct, frozen=True):
     """One look at a build. An empty one is the clock's tick.
 
     `status` is None when this look did not ask for it (the one before still holds), `around` where nothing of it is
@@ -186,5 +176,5 @@ class Poll:
     troubles: tuple[Trouble, ...] = ()
     log_read: bool = False
     ended: bool = False
-    pause: timedelta = field(default=timedelta(seconds=5), compare=False)
+    pause: timedelta = timedelta(seconds=5)
     around: Surroundings | None = None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import re2
+from msgspec import Struct
 
 from aibtui.core.events import DownloadMoved
 from aibtui.core.lines import Stream
@@ -223,8 +223,7 @@ def _blocks(shape: Shape) -> Read:
     return lambda _, line: told
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """One way to print progress. `needle` finds it in bytes, `quick` in a text; `pattern` must match the whole text.
 
     `reader` makes of a line's shape what reads all such lines; None where none of them tells of progress. `operation`

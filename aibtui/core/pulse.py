@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from aibtui.core import progress
 from aibtui.core.lines import Block, Line, next_stamp, parse_line
@@ -117,8 +118,7 @@ def _line_start(data: bytes, position: int) -> int:
     return start or len(data)
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """The end of a step's output, as far back as it is made of a few lines only.
 
     `first` is its first line, `lines` how many different ones it has, `rounds` how often the most frequent came.
@@ -130,8 +130,7 @@ class Stretch:
     rounds: int
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """A line of the stretch, by what is left of it without times and counters; `next` is what followed it last."""
 
     first: Line

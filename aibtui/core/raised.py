@@ -5,8 +5,10 @@ costs a count for each, not a title.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aibtui.core.lines import Line
 from aibtui.core.moment import Moment
@@ -17,8 +19,7 @@ from aibtui.core.updates import Alert, Evidence, Severity
 MOST_EVIDENCE = 20
 
 
-@dataclass(slots=True)
-class Raised:
+class Raised(Struct):
     """An alert in the making. `made` is the Alert as it was asked for last, None since something changed."""
 
     made: Alert | None

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import itemgetter
+
+from msgspec.structs import replace
 
 from aibtui.core import holds, packer, progress
 from aibtui.core.alerts import Alerts

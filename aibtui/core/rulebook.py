@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
 import re2
+from msgspec import Struct, field
 
 from aibtui.core.build import PHASES
 from aibtui.core.pattern import Pattern, pattern_of
@@ -34,15 +34,13 @@ class RuleError(ValueError):
     """A rule file that cannot be used: which file, which rule, what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """One line is enough."""
 
     pattern: Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Succession:
+class Succession(Struct, frozen=True):
     """All parts, in this order or in any, within one step, or within `within`."""
 
     parts: tuple[Pattern, ...]
@@ -50,8 +48,7 @@ class Succession:
     any_order: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A repetition that has lasted `over`, with at least `times` lines, is of `severity`.
 
     `by_history` moves `over` to what is unusual for the step by earlier runs; an error only comes later by that.
@@ -66,8 +63,7 @@ class Stage:
     by_history: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """The same again and again, from a line that matches `after` on, without one that matches `until`.
 
     `beat` is the time between two of them where it is known: the oldest format has no stamps on what a script prints.
@@ -79,8 +75,7 @@ class Repeat:
     beat: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """No line for that long, which may differ by the step's type; `last` must have been found in the last line of
     output, where it is given."""
 
@@ -89,8 +84,7 @@ class Silence:
     by_step: Mapping[str, timedelta] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Slow:
+class Slow(Struct, frozen=True):
     """A transfer that is for `over` below a tenth of its own earlier rate, or that will end after the time-out."""
 
     over: timedelta
@@ -98,23 +92,20 @@ class Slow:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
+class Stall(Struct, frozen=True):
     """A transfer that has not come further for that long, or is slow."""
 
     over: timedelta
     slow: Slow | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """The same few lines of output over and over, for that long."""
 
     over: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
+class Lasting(Struct, frozen=True):
     """A run state or provisioning state that lasts, or a run state with its sub-state: `Failed Validating`."""
 
     state: str
@@ -124,8 +115,7 @@ class Lasting:
 Condition = Match | Succession | Repeat | Silence | Stall | Loop | Lasting
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One row. `likely` makes an error of a warning once its step or the build fails; a
     `fallback` of a message holds only where no other rule did. `large_vm_remedy` is the remedy
     where the build VM has 8 cores or more, `step_remedies` has others by the type of the step. `steps` and `phases`

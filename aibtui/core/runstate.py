@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, Outcome, Phase, PhaseName, State, Step
 from aibtui.core.polls import Customizer, Status

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from aibtui.core.commands import Dialect, Piece, pieces
 from aibtui.core.durations import FOR_EVER, clock_span, number, shell_span, timespan
@@ -19,8 +20,7 @@ _LONGEST_SOURCE: Final = 400_000
 _DEEPEST: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(Struct, frozen=True):
     """A planned sleep of two minutes or more. `seconds` is None where it never ends by itself; `line` counts from 1.
 
     `said` is what the script prints right before it, `certain` that it stands in no branch and no function, `opaque`
@@ -36,8 +36,7 @@ class Sleep:
     last: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a source says of sleeping: the long sleeps in order, all that it prints literally.
 
     `short_only` is true where it has sleeps, and all are short or part of a loop: a word about one then means those.
@@ -48,8 +47,7 @@ class Plan:
     short_only: bool = False
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     """A block that is open. Of a loop that does nothing but sleep: how often it turns, and what a turn sleeps."""
 
     header: str
@@ -59,8 +57,7 @@ class _Block:
     pure: bool = True
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """What is known while the pieces go by."""
 
     values: dict[str, float] = field(default_factory=dict)

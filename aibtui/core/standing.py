@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 from typing import Literal
+
+from msgspec import Struct
 
 from aibtui.core.build import Build, Download, Step
 from aibtui.core.transfers import MARK_EVERY, amount
@@ -23,8 +24,7 @@ _STILL_AT_IT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A transfer in trouble: it stands still, its rate has collapsed, or it ends after the time-out.
 
     `lasted` is for how long, `told` what the words of a rule may name.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _BEAT = timedelta(seconds=5)
 _GOAL = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
@@ -11,8 +13,7 @@ _GOAL = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
 _NORMAL = {"IMAGE_STATE_UNDEPLOYABLE": timedelta(minutes=3), "IMAGE_STATE_COMPLETE": timedelta(seconds=30)}
 
 
-@dataclass(frozen=True, slots=True)
-class Sysprep:
+class Sysprep(Struct, frozen=True):
     """The states that the deprovisioning script has printed: all of them so far, and how long the newest stands."""
 
     state: str | None = None

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core.lines import Block, Line, Lines, parse_line
 from aibtui.core.polls import Status, Template
@@ -34,8 +36,7 @@ _MAXIMUM = regex(r"##\[error\].* the maximum (?:execution )?time of (\d+) minute
 _RUN_STATES = {state.lower(): state for state in ("Succeeded", "PartiallySucceeded", "Failed", "Canceled")}
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A line of the task; `place` tells what it quotes of the service in `quoted`, if it does."""
 
     line: Line

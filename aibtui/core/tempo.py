@@ -6,9 +6,10 @@ Minutes are those of the log's own stamps, so that a replay and any chunking of 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from aibtui.core.build import Build, Download
 from aibtui.core.lines import Block, stamp_before
@@ -18,8 +19,7 @@ _MINUTE = timedelta(minutes=1)
 _LEAST_SPAN = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Tempo:
+class Tempo(Struct, frozen=True):
     """`lines` are those of each of the last MINUTES whole minutes, the newest last; empty before a minute is over.
 
     `transfer` is the one under way in the running step; `rates` its bytes per second between the moments that are

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core.build import Build
 from aibtui.core.forecast import Baseline, step_keys
@@ -19,8 +21,7 @@ _ENOUGH = 3
 """Fewer runs can only make a warning come later than it would without them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """What `n` earlier runs usually took and took at most, and the time `over` which this one is unusual."""
 
     usual: timedelta
@@ -37,8 +38,7 @@ class Limit:
         return f"usual {_minutes(self.usual)}, over {_minutes(over or self.over)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Those of one step, by its index; None where no earlier run tells."""
 
     step: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from aibtui.core.build import Download
 from aibtui.core.events import DownloadMoved
@@ -14,8 +15,7 @@ _MOST_MARKS = 30
 MARK_EVERY = timedelta(seconds=20)
 
 
-@dataclass(slots=True)
-class Transfer:
+class Transfer(Struct):
     """One under way. Bars move thousands of times, and somebody looks now and then: its Download is made when asked."""
 
     newest: DownloadMoved

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from aibtui.core.rulebook import Condition, Lasting, Loop, Repeat, Rule, RuleError, Silence, Stall
 

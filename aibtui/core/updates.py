@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from aibtui.core.build import Build, Phase, Step
 from aibtui.core.forecast import Forecast
@@ -19,8 +20,7 @@ TransportState = Literal["live", "quiet", "blind", "waiting", "log-done", "statu
 Severity = Literal["error", "warning", "info"]
 
 
-@dataclass(frozen=True, slots=True)
-class Transport:
+class Transport(Struct, frozen=True):
     """Whether we can see the build: one of seven words, since when, and why in one sentence when it is not plain.
 
     `looked_at` is the last look, `next_look_at` the next one as the source plans it, `quiet_since` when the last new
@@ -36,16 +36,14 @@ class Transport:
     quiet_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """A line that proves an alert: its number in customization.log (from 1) and its text, not yet safe to draw."""
 
     line: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """One finding: what was seen, since when, why it matters, what to do.
 
     `line` is the first line of the condition, None when no log line carries it. `count` is the number of matches.
@@ -73,8 +71,7 @@ class Alert:
         return self.ended_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class RunStateChanged:
+class RunStateChanged(Struct, frozen=True):
     """The service says another word."""
 
     at: datetime
@@ -83,88 +80,77 @@ class RunStateChanged:
     message: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseChanged:
+class PhaseChanged(Struct, frozen=True):
     """A phase began or ended; `phase.state` tells which."""
 
     at: datetime
     phase: Phase
 
 
-@dataclass(frozen=True, slots=True)
-class StepBegan:
+class StepBegan(Struct, frozen=True):
     """A provisioner started."""
 
     at: datetime
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class StepMoved:
+class StepMoved(Struct, frozen=True):
     """A provisioner is doing something else now, or its transfer came further: `step.activity` says what."""
 
     at: datetime
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class StepEnded:
+class StepEnded(Struct, frozen=True):
     """A provisioner ended; `step.state` says how."""
 
     at: datetime
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class AlertOpened:
+class AlertOpened(Struct, frozen=True):
     """A rule began to hold."""
 
     at: datetime
     alert: Alert
 
 
-@dataclass(frozen=True, slots=True)
-class AlertUpdated:
+class AlertUpdated(Struct, frozen=True):
     """It still holds, and there is more of it: count, severity or evidence changed."""
 
     at: datetime
     alert: Alert
 
 
-@dataclass(frozen=True, slots=True)
-class AlertClosed:
+class AlertClosed(Struct, frozen=True):
     """It holds no more."""
 
     at: datetime
     alert: Alert
 
 
-@dataclass(frozen=True, slots=True)
-class TransportChanged:
+class TransportChanged(Struct, frozen=True):
     """The status word changed."""
 
     at: datetime
     transport: Transport
 
 
-@dataclass(frozen=True, slots=True)
-class LogReplaced:
+class LogReplaced(Struct, frozen=True):
     """The blob was replaced by another one; everything read from the log starts anew."""
 
     at: datetime
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class ForecastChanged:
+class ForecastChanged(Struct, frozen=True):
     """The expected end is known, or has moved by a minute or more."""
 
     at: datetime
     forecast: Forecast
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedHold:
+class PlannedHold(Struct, frozen=True):
     """A sleep of two minutes or more that the script of a step will make; `seconds` is None where it has no end."""
 
     step: int
@@ -172,8 +158,7 @@ class PlannedHold:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """A step sleeps. `until` is None where nobody knows how long; `line` is the last one before it.
 
     `planned` says that its source was seen; else only a marker tells of it. Times are the log's own.
@@ -187,24 +172,21 @@ class Hold:
     planned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HoldBegan:
+class HoldBegan(Struct, frozen=True):
     """A planned sleep has begun."""
 
     at: datetime
     hold: Hold
 
 
-@dataclass(frozen=True, slots=True)
-class HoldEnded:
+class HoldEnded(Struct, frozen=True):
     """It is over."""
 
     at: datetime
     hold: Hold
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaMoved:
+class ReplicaMoved(Struct, frozen=True):
     """The copy of an image version in one region is there now, or came further; `before` is what it was."""
 
     at: datetime
@@ -230,8 +212,7 @@ Change = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RootCause:
+class RootCause(Struct, frozen=True):
     """The first cause of a run that failed or was stopped: rule id, line (from 1), step index, the unwrapped text."""
 
     rule: str
@@ -240,8 +221,7 @@ class RootCause:
     text: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Update:
+class Update(Struct, frozen=True, eq=False):
     """One look, digested: the whole build, all alerts in the order in which they were raised, and what changed.
 
     Compared by identity, so that a reactive may hold it.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core.build import Outcome
 from aibtui.core.lines import parse_line
@@ -17,8 +19,7 @@ _HAD_ERRORS = "Provisioning step had errors"
 _LAST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Struct, frozen=True):
     """validation.log so far. `cause` is its first failure, by lines of that log; `last` are the last words of Packer's
     screen, `bytes` and `lines` count what was read.
     """

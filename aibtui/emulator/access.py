@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Access:
+
+class Access(Struct, frozen=True):
     """What a reader may see, and how the log's blob is written.
 
     `storage` is how the storage account answers: `no-role` and `keys-off` refuse whoever asks, `firewall` and `private`

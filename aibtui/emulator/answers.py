@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+
+class Ask(Struct, frozen=True):
     """A request, as far as the emulator cares: `path` is decoded and begins with one slash."""
 
     method: str
@@ -20,8 +20,7 @@ class Ask:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A response; its Content-Length is that of the body."""
 
     status: int

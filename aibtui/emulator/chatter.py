@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.emulator.scenario import Beat, Lists, Stream, Throw, duration
 
@@ -23,8 +25,7 @@ CONSOLE_WIDTH = 120
 """The elevated wrapper's console: Windows PowerShell wraps its error records at this width."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One line of a script's output, `at` seconds since the run's start."""
 
     at: float
@@ -32,8 +33,7 @@ class Said:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """What a script's lines may refer to; `pace` is how many times as long it takes as its beats say."""
 
     started_at: datetime

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
+
+from msgspec import Struct
 
 from aibtui.emulator.records import Record
 
@@ -13,8 +14,7 @@ Generation = Literal["g1", "g2", "g3"]
 GENERATIONS: tuple[Generation, ...] = ("g1", "g2", "g3")
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """How one generation writes, and the versions that wrote so.
 
     `external` maps a plug-in that is a program of its own to the name its log lines carry; such lines hold a second

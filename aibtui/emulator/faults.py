@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from aiohttp import web
+from msgspec import Struct
 
 from aibtui.emulator.answers import Answer, arm_error, blob_error
 
@@ -19,8 +19,7 @@ _LOGIN_PAGE = (
 )
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Struct):
     """A fault for the next `times` requests that `matching` finds in `METHOD /path?query`.
 
     status: `code`, `error` (the service's error code), `retry_after` (seconds). reset: the connection is cut after
@@ -38,7 +37,7 @@ class Fault:
     after: int = 0
     seconds: float = 30.0
     every: float = 0.1
-    served: int = field(default=0, init=False)
+    served: int = 0
 
     @property
     def instead(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
+
+from msgspec import Struct
 
 from aibtui.emulator.run import Run
 
@@ -18,8 +19,7 @@ _KEPT = 45.0
 _STARTUP = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class BlobState:
+class BlobState(Struct, frozen=True):
     """A blob at one time."""
 
     name: str

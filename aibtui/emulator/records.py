@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Voice = Literal[
     "say", "output", "error", "plain", "plain-error", "core", "plugin", "source", "machine", "undated", "raw", "end"
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One message of Packer's at `at` seconds since the run's start, in one of these voices:
 
     say: the builder's or a provisioner's headline; output: what a script wrote to stdout; error: what it wrote to

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from aibtui.emulator.dialects import Generation
 from aibtui.emulator.scenario import Scenario
@@ -23,8 +24,7 @@ TIMED_OUT = "Timeout waiting for microservice to complete: 'context deadline exc
 TERMINAL = ("Succeeded", "PartiallySucceeded", "Failed", "Canceled")
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(Struct, frozen=True):
     """What `lastRunStatus` says from `at` seconds after the run's start on."""
 
     at: float

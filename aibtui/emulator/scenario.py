@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from importlib import resources
 from random import Random
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aibtui.emulator.access import Access
 
@@ -38,8 +40,7 @@ class BadScenario(ValueError):
     """A scenario file says something that cannot be played."""
 
 
-@dataclass(frozen=True, slots=True)
-class Throw:
+class Throw(Struct, frozen=True):
     """A PowerShell error record: what was thrown, and where in the script.
 
     `command` names the cmdlet that failed, and then `identity` is its category and error id, as `category|id`.
@@ -54,8 +55,7 @@ class Throw:
     identity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(Struct, frozen=True):
     """A stretch of what a script prints.
 
     `lines` (or the beats in `play`) come once, `times` times, once for each item of the list `each`, or `forever`.
@@ -75,8 +75,7 @@ class Beat:
     throws: Throw | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """One update that a WindowsUpdate customizer finds."""
 
     title: str
@@ -84,8 +83,7 @@ class Update:
     mb: float
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateRound:
+class UpdateRound(Struct, frozen=True):
     """One round of a WindowsUpdate customizer; it ends with a restart unless `restart` is false."""
 
     updates: tuple[Update, ...]
@@ -94,8 +92,7 @@ class UpdateRound:
     restart: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One customizer: its part of the template, word for word, and what happens when it runs.
 
     `size` is the bytes of its script or file, `seconds` how long an upload or a restart takes. `late` is how many of
@@ -129,8 +126,7 @@ class Step:
         }[self.type]
 
 
-@dataclass(frozen=True, slots=True)
-class ArmError:
+class ArmError(Struct, frozen=True):
     """Why ARM refuses a deployment: its innermost code and message, and those that it wraps them in.
 
     `of` is the deployment that it refuses; on Linux there is only that of the VM.
@@ -145,8 +141,7 @@ class ArmError:
     of: Literal["vault", "vm"] = "vm"
 
 
-@dataclass(frozen=True, slots=True)
-class Deprovision:
+class Deprovision(Struct, frozen=True):
     """The hidden last step on Windows: how often Sysprep says COMPLETE, then for how many seconds UNDEPLOYABLE.
 
     An endless one stays in the state `stays`. `missing_service` is one that the script looks for in vain;
@@ -161,32 +156,28 @@ class Deprovision:
     script_missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A sub-state of the run after Packer has ended, and how many seconds it lasts."""
 
     sub_state: str
     lasts: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How the service ends a run whose log says something else, or nothing: None leaves it to the log."""
 
     run_state: str | None = None
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Canceling:
+class Canceling(Struct, frozen=True):
     """A cancel: `after` how many seconds somebody asks for it by plan, if anybody does; how long it then `takes`."""
 
     after: float | None = None
     takes: float = 55.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """One run of one template; times are seconds.
 
     `template`, `group`, `location`, `tags` and `properties` are the file's `[template]`, `steps` its `[[steps]]`,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.emulator import deprovision, endings, startup
 from aibtui.emulator.dialects import DIALECTS, Dialect, Generation, render
@@ -18,8 +20,7 @@ _AFTER_TIMEOUT = 1.0
 """Seconds from the end of buildTimeoutInMinutes until Packer is terminated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """A run's log: (seconds since the run's start, bytes of one physical line, line feed included), in order.
 
     `customizing_at` is when the first step began, None if none did. `failed` is Packer's message of failure,

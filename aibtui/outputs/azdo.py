@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from aibtui.core.updates import Severity
 from aibtui.outputs.runner import PAGE_LIMIT, Facts, Kept, said

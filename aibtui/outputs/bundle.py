@@ -11,11 +11,13 @@ import os
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from aibtui import __version__
 from aibtui.outputs.masking import Masker, mask_file, masked_json, masked_text
@@ -48,8 +50,7 @@ class BundleTaken(Exception):
     """Another process writes this bundle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file of a bundle: its raw form, and its copy without secrets (`bytes` None: it is no text, and has none).
 
     `original` is its name on Azure, `origin` where it came from, `version` what it had there (an ETag); `final` says
@@ -69,8 +70,7 @@ class Entry:
     final: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """What could not be had, and why."""
 
     what: str

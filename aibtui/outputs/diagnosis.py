@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from aibtui.core.build import Build
 from aibtui.core.updates import Alert, Evidence, Severity, Update
@@ -23,8 +24,7 @@ _LOG_PLACE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """The texts of a diagnosis, none of them safe to draw yet. `label` is Cause, or what an open alert is.
 
     `why` explains the cause where it is not plain by itself, `message` is what the log or the service says of it;

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec import Struct
 
 from aibtui import __version__
 from aibtui.core.build import Phase, State, Step
@@ -57,8 +57,7 @@ _OUTCOME_STATES: Final[dict[str, State]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A row of the waterfall: where it begins and how wide it is, in percent of the run's time."""
 
     part: Phase | Step
@@ -68,8 +67,7 @@ class Bar:
     width: float
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(Struct, frozen=True):
     """A row of the step table: what the step took, and what it usually takes, by how many earlier runs."""
 
     step: Step

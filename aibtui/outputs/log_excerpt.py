@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from aibtui.core.build import State
 from aibtui.core.lines import parse_line
@@ -36,8 +37,7 @@ class LogBytes(Protocol):
         """Some of them; fewer at its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A line, safe to draw: its number, its time of day (UTC), its text; `kind` is ui, error, log or raw.
 
     `left_out` counts the lines before it that the page does not have; a row of number 0 only tells of those at the end.
@@ -50,8 +50,7 @@ class Row:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """The lines of a phase or step. `wrong` marks one that failed, or that holds the cause."""
 
     title: str
@@ -72,8 +71,7 @@ class Part:
         return self.lines - sum(1 for row in self.rows if row.number)
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(Struct, frozen=True):
     title: str
     state: State
     first: int

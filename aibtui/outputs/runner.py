@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from aibtui.core.updates import Severity
 from aibtui.safetext import SafeText, clean, neutralise_ci
@@ -14,8 +15,7 @@ PAGE_LIMIT = 1 << 20  # bytes that GitHub takes for the summary of a step
 MOST_ISSUES = 10  # of an error's or warning's kind that GitHub shows for a step
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What later steps of the pipeline may ask for; every value is one safe line, empty where it is not known.
 
     `artifacts` is the folder of the files that are kept, `report` the HTML page among them.
@@ -29,8 +29,7 @@ class Facts:
     report: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """The files of a watch that ended: the folder they are in, named after the run, and each of them."""
 
     folder: Path

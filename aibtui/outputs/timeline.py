@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from aibtui.core.build import Build, Phase, State, Step
 from aibtui.wording import count, elapsed, step_name
@@ -14,8 +15,7 @@ _LONGEST = 6
 _LAST = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """One row: a step, or several in a row. `numbers` is `5` or `5-9`; `took` is None where it is not known."""
 
     numbers: str

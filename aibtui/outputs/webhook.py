@@ -9,9 +9,10 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from aibtui import wording
 from aibtui.core.calls import Call, Calls
@@ -31,8 +32,7 @@ _PAUSES: Final = (1.0, 5.0)  # before the second try and the third
 _MOST_WAITING: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A call in words. `about` are labels and texts below `title`; `event` is a severity, `hold` or `end`."""
 
     event: str

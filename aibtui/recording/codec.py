@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from aibtui.core.polls import (
     Cancel,
@@ -26,8 +28,7 @@ LOG_NAMES: tuple[LogName, ...] = get_args(LogName)
 SAME = "same"  # the status is the one of the last line that wrote it out
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Where a chunk's bytes lie: `length` bytes from `offset` in that generation of that log."""
 
     log: LogName
@@ -40,8 +41,7 @@ class Span:
         return self.offset + self.length
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of polls.jsonl: the Poll without its chunks, and where their bytes lie."""
 
     poll: Poll
@@ -141,4 +141,6 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, Struct):
+        return asdict(value)
     raise TypeError(f"no JSON for {type(value)}")

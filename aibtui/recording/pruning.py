@@ -7,10 +7,11 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from aibtui.recording.files import open_for_append, try_lock
 
@@ -19,8 +20,7 @@ MAX_BYTES = 2 << 30
 LEFTOVER = ".removed-"  # what a removal begins with; never listed
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A folder that may go: its name, when it was last of use, the bytes that it takes."""
 
     name: str
@@ -29,8 +29,7 @@ class Stored:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """A folder that went, and which limit it was beyond."""
 
     name: str

@@ -9,11 +9,13 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from aibtui.core.polls import Chunk, LogName, Poll, Status
 from aibtui.recording.codec import Entry, Span, from_line, to_line
@@ -34,8 +36,7 @@ class RunTaken(Exception):
     """Another process records this run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """Where to go on reading: `offset` bytes of `generation` are held, `tail` are the last of them (512 at most)."""
 
     offset: int = 0
@@ -43,8 +44,7 @@ class Cursor:
     generation: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(Struct, frozen=True):
     """What run.json says of a run. `bytes` is the size of its customization.log."""
 
     id: str
@@ -57,14 +57,12 @@ class RunInfo:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(Struct, frozen=True):
     log: LogName | None  # None is polls.jsonl
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Rotate:
+class _Rotate(Struct, frozen=True):
     log: LogName
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec.structs import replace
 
 from aibtui.core.polls import Poll, Status, Surroundings, Trouble
 from aibtui.sources import CannotWatch, Source

@@ -7,11 +7,12 @@ import gc
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct, field
 
 from aibtui import __version__
 from aibtui.sources.cloud import EMULATOR_KEY, STORAGE_SCOPE, Endpoint, choose_endpoint
@@ -50,8 +51,7 @@ _MODULES = (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """How to reach Azure: the cloud or an emulator, the way to sign in, a root certificate, an API version.
 
     `sign_ins` and `wire` are shared by all who use this access; `environ` is the process's environment. `limiter` is
@@ -64,11 +64,11 @@ class Access:
     auth: str = "auto"
     ca: str | None = None
     api_version: str | None = None
-    sign_ins: SignIns = field(default_factory=SignIns, compare=False)
+    sign_ins: SignIns = field(default_factory=SignIns)
     limiter: Limiter | None = None
     storage_account: str | None = None
     log_url: LogUrl | None = None
-    wire: Wire = field(default_factory=Wire, compare=False)
+    wire: Wire = field(default_factory=Wire)
 
 
 async def load() -> None:

@@ -9,9 +9,10 @@ import configparser
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from aibtui.config import Config, Setting
 from aibtui.safetext import clean
@@ -21,8 +22,7 @@ from aibtui.sources.cloud import CLOUDS
 _GUID = re.compile(r"(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Struct, frozen=True):
     """A subscription that `az login` found. `cloud` is az's name of its cloud, `user` who was signed in."""
 
     id: str
@@ -33,8 +33,7 @@ class Subscription:
     user: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What holds where nothing else is said, each value with its origin; `subscription` is an id.
 
     `known` are the subscriptions that az knows in the chosen cloud.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from aibtui.core.polls import Chunk, LogName, Poll, Status, Surroundings, Trouble
 from aibtui.recording import Cursor

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from aibtui.core.polls import Chunk, LogName
 from aibtui.recording import Cursor
@@ -25,16 +26,14 @@ _TAIL = 512
 _DEADLINE = 30.0  # seconds; the SDK's read timeout never fires on a drip
 
 
-@dataclass(frozen=True, slots=True)
-class BlobLook:
+class BlobLook(Struct, frozen=True):
     """What a look brought: new bytes, and whether all that is there has been read."""
 
     chunks: tuple[Chunk, ...]
     caught_up: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     data: bytes
     total: int
     etag: str
@@ -188,8 +187,7 @@ class BlobTail:
         return _Answer(data, seen.total, str(properties.etag), properties.creation_time)
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """What the headers of an answer told: the blob's size; and the answer whose body is still to come."""
 
     total: int = 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from aibtui.core.polls import Chunk, LogName, Status, Trouble
 from aibtui.recording import Cursor
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from aibtui.sources.log_url import LogUrl
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How often the log is looked at: while it grows, when it is quiet, and while it is searched for."""
 
     growing: timedelta = timedelta(seconds=2)

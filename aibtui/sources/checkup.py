@@ -6,11 +6,12 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from aibtui.core.polls import Status, Trouble
 from aibtui.core.status import status_from_template
@@ -36,8 +37,7 @@ _NOT_FOUND, _NO_ACCESS = 3, 4
 _REFUSED_BY_NETWORK = ("AuthorizationFailure", "IpAuthorizationError")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One thing that was checked. `code` is the exit code that a failure deserves."""
 
     name: str
@@ -47,8 +47,7 @@ class Check:
     code: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A role that is missing, and the id of the resource group that it is missing on."""
 
     role: str

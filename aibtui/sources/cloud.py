@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from aibtui.sources import CannotWatch
 
@@ -14,8 +15,7 @@ STORAGE_SCOPE = "https://storage.azure.com/.default"
 EMULATOR_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
-@dataclass(frozen=True, slots=True)
-class Cloud:
+class Cloud(Struct, frozen=True):
     """One of Azure's clouds. `setting` is its name in azure.core.AzureClouds, `az` that in the Azure CLI.
 
     `blob` are the patterns of its blob hosts, `blob_suffix` what stands behind an account's name in the plain one.
@@ -68,8 +68,7 @@ CLOUDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where ARM answers. An emulator is on loopback, over http, and is given no credential."""
 
     arm: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
 
 from aibtui.core.status import time_of
 from aibtui.recording import Cursor
@@ -44,16 +45,14 @@ T = TypeVar("T")
 Whose = Literal["this run", "another run", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerLog:
+class ContainerLog(Struct, frozen=True):
     """What a container of the build has printed so far; `name` is its group's and its own."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """The next bytes of a blob, to be written at `offset`; what lies there and behind it is void."""
 
     offset: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from aibtui.core.polls import Chunk
 from aibtui.recording import Cursor
@@ -26,8 +27,7 @@ _LINES = 200  # asked for at least
 _AGAIN = 4  # times as many as came last
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """A container of a container group, by the names that ARM gives."""
 
     group: str

@@ -11,8 +11,9 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from aibtui.safetext import clean
 from aibtui.sources.cloud import Cloud
@@ -29,8 +30,7 @@ _LONGEST_NAME = 120
 _GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@dataclass(slots=True)
-class Voice:
+class Voice(Struct):
     """Where a sign-in speaks; the screen takes it over while it is drawn.
 
     `code` shows a device code, `progress` hears each second after the first how the sign-in goes on, and for how long.
@@ -41,8 +41,7 @@ class Voice:
     done: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(Struct, frozen=True):
     """Who a token says that it is for, not verified: for people to read. `until` is in seconds since 1970.
 
     `object_id` is what roles are given to; `application` tells a service principal or managed identity from a person.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from aibtui.sources.arm import STORAGE_API_VERSION, Arm
 from aibtui.sources.faults import Foreign, Network, Refused
@@ -25,8 +26,7 @@ _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _LIST_MAX = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """A storage account of the staging group, its blob endpoint, and whom it lets in.
 
     `id` is its resource id. `keys` says whether it takes account keys, `network` whether it has a firewall, or private
@@ -40,8 +40,7 @@ class Account:
     network: Network = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class LogPlace:
+class LogPlace(Struct, frozen=True):
     """One customization.log: its account, its blob's name, its run folder, when it was made."""
 
     account: Account

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core.polls import Trouble, TroubleKind
 from aibtui.sources.refusals import SignInFailed
@@ -38,8 +40,7 @@ class Refused(Exception):
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """What was read, in words: `what` of the sentence, `where` of the role that it takes, and the role.
 
     The role may be two, joined by `and`. `scope` is the id of the resource that it is for, `by` what opens it.
@@ -54,8 +55,7 @@ class Place:
     by: By = "token"
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     kind: TroubleKind
     text: str
     remedy: str | None = None

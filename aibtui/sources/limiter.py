@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
+
+from msgspec import Struct
 
 BURST = 50.0
 PER_SECOND = 10.0
@@ -25,8 +26,7 @@ class Throttled(Exception):
         self.response = SimpleNamespace(headers={"Retry-After": f"{seconds:.1f}"})
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(Struct):
     tokens: float
     at: float
     held_until: float = 0.0

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aibtui.core.polls import Status
 from aibtui.core.status import status_from_template
@@ -35,8 +37,7 @@ provisioningState = properties.provisioningState, provisioningError = properties
 | order by id asc"""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Where templates are looked for: a group of a subscription, all of it, or, without one, all subscriptions."""
 
     subscription: str | None = None
@@ -48,8 +49,7 @@ class Scope:
         return f"the resource group {self.group}" if self.group else f"the subscription {self.subscription}"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One template. `confirmed` says that the state is its own word: of one that runs it may else be an old one."""
 
     target: Target

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from aibtui.core.polls import Poll, Status
 from aibtui.recording import LogCache
@@ -24,8 +25,7 @@ LARGEST_OLDER = 32 << 20
 """Bytes of a log that is fetched only to learn from it; real ones have 0.05 to 2.2 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
+class PastRun(Struct, frozen=True):
     """One run of a template: its log (empty where there is none), what the service says of it, its place in the cache.
 
     Of any run but the last `status` knows the template alone. `note` says in a sentence why there is no log.

@@ -9,11 +9,12 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from aibtui import __version__
 from aibtui.recording.files import make_directory, replace_file
@@ -49,8 +50,7 @@ _SOMEBODY: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 Sleep = Callable[[float], Awaitable[None]]
 
 
-@dataclass
-class Masks:
+class Masks(Struct):
     """Replaces GUIDs and the names of things, the same always by the same; secrets and scripts without a trace."""
 
     names: dict[str, str] = field(default_factory=dict)

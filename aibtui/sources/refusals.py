@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from aibtui.safetext import clean
 
@@ -28,8 +29,7 @@ class SignInFailed(Exception):
         self.elsewhere = elsewhere
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """What a refusal holds, as a pattern; what it means, and what to do. `{way}` is the way that was refused."""
 
     sign: str

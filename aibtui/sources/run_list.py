@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from aibtui.core.build import Outcome
 from aibtui.core.monitor import Monitor
@@ -29,8 +30,7 @@ MOST_FILES = 20_000
 _AT_ONCE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class RunFile:
+class RunFile(Struct, frozen=True):
     """One blob of a run folder, by its whole name in the container; `size` in bytes."""
 
     blob: str
@@ -45,8 +45,7 @@ class RunFile:
         return self.blob.partition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(Struct, frozen=True):
     """The folder of one run: where it is, when its log began, what lies in it."""
 
     account: Account
@@ -68,8 +67,7 @@ class RunFolder:
         return self.log.size if self.log else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Struct, frozen=True):
     """What a template says of its last run, and the run folders in its staging group, the newest first."""
 
     status: Status

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from aibtui.sources import CannotWatch
 from aibtui.sources.az_defaults import Defaults
@@ -17,8 +18,7 @@ _GROUP = re.compile(r"^[\w.()-]{1,90}$")
 _SUBSCRIPTION = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One image template. `subscription` is its id."""
 
     subscription: str

@@ -7,9 +7,10 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 from aibtui.sources import CannotWatch
 from aibtui.sources.cloud import Cloud
@@ -45,8 +46,7 @@ class Credential(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """One way to sign in: its name, its short name for a line of progress, and how long it may take."""
 
     name: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aibtui.core.lines import parse_line, stamp_before
 from aibtui.core.polls import Chunk, LogName, Poll, Status
@@ -27,8 +29,7 @@ _TASK_STAMP = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\
 _SAVE_STATE = "Save the state of a run with: az image builder show -g GROUP -n TEMPLATE -o json"
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """What there is of a run: Packer's log, a pipeline's log (one file may be both), its state."""
 
     log: bytes = b""

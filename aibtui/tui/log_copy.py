@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from aibtui import wording
 from aibtui.safetext import SafeText, mask_secrets
@@ -14,8 +15,7 @@ MOST: Final = 100_000
 """Characters; terminals take no more by OSC 52, and many take less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """What was taken: the text, how many lines it is, which (from 1), how many secrets were masked.
 
     `too_much` says that the text ends before the lines do.

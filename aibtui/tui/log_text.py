@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from aibtui.core.index import BLOCK, LONGEST, LineIndex, Stretch
 from aibtui.core.lines import MAX_LINE, Line, parse_line
@@ -62,8 +63,7 @@ class CurrentLog:
         return self._current().read(offset, length)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawable:
+class Drawable(Struct, frozen=True):
     """One line, safe to draw: `at` from its stamp or the one before it (UTC), `text` without Packer's prefix."""
 
     number: int

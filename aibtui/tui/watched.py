@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from aibtui.core.updates import Update
 from aibtui.safetext import SafeText, clean
@@ -18,8 +19,7 @@ def _not_recorded() -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """`updates` is called once and starts the watch; `log` reads what it records; `recording` names where to.
 
     `id` is the full name, where there is one: a resource id or a path. `grab` begins to collect all that is known of

@@ -17,10 +17,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+
+from msgspec.structs import replace
 
 from aibtui.emulator import Emulator, Scenario, ScenarioClock, load_scenario
 from aibtui.emulator.scenario import Beat, Step

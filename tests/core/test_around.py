@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from aibtui.core.monitor import Monitor
 from aibtui.core.polls import Cancel, Chunk, Poll, Replica, Resource, Status, Surroundings, Template

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from aibtui.core.build import Build, Phase, Step
 from aibtui.core.compare import Comparison, compare

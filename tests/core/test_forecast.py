@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import pytest
+from msgspec.structs import replace
 
 from aibtui.core.build import Build, Phase, Step
 from aibtui.core.forecast import Baseline, Forecast, Sleeping, forecast, masked, step_keys

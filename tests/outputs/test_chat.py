@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from aibtui.core.polls import Status, Template
 from aibtui.core.updates import Evidence, Update

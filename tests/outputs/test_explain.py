@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from aibtui.core.build import Build, Step
 from aibtui.core.polls import Status, Template

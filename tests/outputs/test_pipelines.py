@@ -7,12 +7,12 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from aibtui.cli.front_ends import front_end
 from aibtui.core.forecast import Forecast

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from aibtui.core.polls import Distribution, Replica, Status, Template
 from aibtui.core.updates import (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from aibtui.core.build import Build
 from aibtui.core.polls import Status, Template

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from aibtui.core.calls import Calls
 from aibtui.core.updates import Evidence, Update

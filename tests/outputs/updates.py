@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, BuildFacts, Download, Phase, State, Step
 from aibtui.core.updates import Alert, Change, Evidence, RootCause, Transport, Update

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from aibtui.core.polls import Distribution, Replica, Status, Template
 from aibtui.core.status import status_from_template

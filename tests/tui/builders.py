@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, BuildFacts, Outcome, Output, Phase, PhaseName, Step
 from aibtui.core.polls import Status, Template

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from aibtui.core.build import BuildFacts, Download, Output
 from aibtui.core.polls import Replica, Resource, Surroundings

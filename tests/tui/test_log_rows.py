@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from aibtui.core.build import Step
 from aibtui.core.index import EVIDENCE, GAP, KIND, MATCH, SAME, LineIndex

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from aibtui.safetext import SafeText
 from aibtui.tui.notices import Notices, has_progress, notification_style

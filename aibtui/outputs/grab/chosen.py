@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from aibtui.core.polls import Status
 from aibtui.recording import Recordings, RunInfo, run_id
@@ -15,8 +16,7 @@ from aibtui.sources.target import Target
 _SAME_START = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Grabbed:
+class Grabbed(Struct, frozen=True):
     """What came of it: the folder, the zip, how many files, what is missing, and the exit code that it deserves."""
 
     folder: Path
@@ -28,8 +28,7 @@ class Grabbed:
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """What is being done, with the bytes of it where they are known; the last one has `grabbed`."""
 
     text: str
@@ -38,8 +37,7 @@ class Progress:
     grabbed: Grabbed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenRun:
+class ChosenRun(Struct, frozen=True):
     """The run that is collected. `known` is what is known of its state, `service` what the template says now.
 
     `info` is its recording. Of a run that is not the template's last one the service tells nothing but its logs.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from msgspec import Struct
 from textual.content import Content
 
 from aibtui import wording
@@ -26,8 +26,7 @@ _IN_SIGHT: Final = 0.4
 _BARS: Final[dict[State, str]] = {"running": "busy", "done": "good", "failed": "bad", "stopped": "warn"}
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """From `begin` to `end` in `width` cells; `now` is None once the build is over."""
 
     begin: datetime
