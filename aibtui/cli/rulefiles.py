@@ -28,8 +28,8 @@ def built_in_rules() -> tuple[Rule, ...]:
     from aibtui.core.rulebook import compile_rules
 
     tables = sorted((resources.files("aibtui.core") / "rules").iterdir(), key=lambda entry: entry.name)
-    named = [table for table in tables if table.name.endswith(".toml")]
-    return tuple(rule for table in named for rule in compile_rules(table.read_text(encoding="utf-8"), table.name))
+    named = {table.name: table.read_text(encoding="utf-8") for table in tables if table.name.endswith(".toml")}
+    return tuple(rule for name, text in named.items() for rule in compile_rules(text, name, tested=True))
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:

@@ -24,7 +24,7 @@ class Said(Struct, frozen=True):
             return pattern.find(self.text)
         if pattern.source not in self.sources:
             return None
-        return pattern.find(self.text) if pattern.groups else {}
+        return pattern.find(self.text) if pattern.has_groups else {}
 
 
 class Running(Struct):

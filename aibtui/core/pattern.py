@@ -1,13 +1,17 @@
-"""A rule's regular expression: compiled by RE2 for one line, refused where it would break the scan of many at once."""
+"""A rule's regular expression: for one line, refused where it would break the scan of many lines at once.
+
+RE2 compiles it when it is first looked for: of all rules a log needs few.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import re2
+from msgspec import Struct
 
 from aibtui.core.scan import Needle
 
@@ -27,33 +31,36 @@ _REFUSED: tuple[tuple[re.Pattern[str], str], ...] = (
 _INNER_END = re.compile(rf"{_ESCAPED}\$|(?<![\\\[])\^")
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One regular expression in RE2's syntax, case ignored, its source and its named groups."""
+class Pattern(Struct, frozen=True):
+    """One regular expression in RE2's syntax, case ignored. `memory` is what RE2 may take for it, in bytes."""
 
     source: str
-    regex: Any = field(compare=False)
-    groups: tuple[tuple[str, int], ...] = ()
+    memory: int = _MEMORY
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether it has named groups."""
+        return bool(_compiled(self.source, self.memory).groups)
 
     def find(self, text: str) -> dict[str, str | None] | None:
-        """The named groups where it is found in `text`, else None."""
-        match = self.regex.search(text.encode("utf-8", "replace"))
+        """The named groups where it is found in `text`, else None. Raises re2.error where it is no pattern."""
+        regex, groups = _compiled(self.source, self.memory)
+        match = regex.search(text.encode("utf-8", "replace"))
         if match is None:
             return None
-        return {name: match[place] and match[place].decode("utf-8", "replace") for name, place in self.groups}
+        return {name: match[place] and match[place].decode("utf-8", "replace") for name, place in groups}
 
 
-def pattern_of(source: str) -> Pattern:
-    """The pattern of a rule. Raises ValueError for what cannot work on a line of its own, re2.error for no pattern."""
+def check(pattern: Pattern) -> None:
+    """Raises ValueError for a rule's pattern that cannot work on a line of its own, re2.error for what is none."""
+    source = pattern.source
     for refused, why in _REFUSED:
         if refused.search(source):
             raise ValueError(f"{source!r} {why}")
     if _INNER_END.search(_unanchored(source)):
         raise ValueError(f"{source!r}: ^ and $ stand at the two ends only")
-    pattern = _compiled(source)
     if pattern.find("") is not None:
         raise ValueError(f"{source!r} matches an empty line")
-    return pattern
 
 
 def needle_of(pattern: Pattern) -> Needle:
@@ -65,7 +72,7 @@ def needle_of(pattern: Pattern) -> Needle:
 def any_of(patterns: Iterable[Pattern]) -> Pattern | None:
     """One pattern that is found wherever one of these is; None for none of them."""
     source = "|".join(dict.fromkeys(needle_of(pattern).text for pattern in patterns))
-    return _compiled(source, _MEMORY_OF_MANY) if source else None
+    return Pattern(source, _MEMORY_OF_MANY) if source else None
 
 
 def _unanchored(source: str) -> str:
@@ -74,11 +81,17 @@ def _unanchored(source: str) -> str:
     return source[:-1] if _ENDS.search(source) else source
 
 
-def _compiled(source: str, memory: int = _MEMORY) -> Pattern:
+class _Compiled(NamedTuple):
+    regex: Any
+    groups: tuple[tuple[str, int], ...]
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str, memory: int) -> _Compiled:
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False
     options.never_nl = True
     options.max_mem = memory
     regex = re2.compile(source.encode(), options)  # over bytes, as RE2's binding is slow at a str
-    return Pattern(source, regex, tuple((name.decode(), place) for name, place in regex.groupindex.items()))
+    return _Compiled(regex, tuple((name.decode(), place) for name, place in regex.groupindex.items()))

@@ -18,7 +18,7 @@ import re2
 from msgspec import Struct, field
 
 from aibtui.core.build import PHASES
-from aibtui.core.pattern import Pattern, pattern_of
+from aibtui.core.pattern import Pattern, check
 from aibtui.core.regex import regex
 from aibtui.core.updates import Severity
 
@@ -146,6 +146,12 @@ class Rule(Struct, frozen=True):
     file: str = ""
 
     @property
+    def all_patterns(self) -> tuple[Pattern, ...]:
+        """Every pattern that it has."""
+        last = self.condition.last if isinstance(self.condition, Silence) else None
+        return (*self.patterns, *(pattern for pattern in (last, self.unless) if pattern))
+
+    @property
     def patterns(self) -> tuple[Pattern, ...]:
         """Every pattern that looks at a line of the log."""
         match self.condition:
@@ -198,8 +204,11 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**{{"s": "seconds", "m": "minutes", "h": "hours"}[match[2]]: int(match[1])})
 
 
-def compile_rules(text: str, file: str) -> tuple[Rule, ...]:
-    """The rules of one file, given as its text. Raises RuleError with the file, the line and the rule."""
+def compile_rules(text: str, file: str, *, tested: bool = False) -> tuple[Rule, ...]:
+    """The rules of one file, given as its text. Raises RuleError with the file, the line and the rule.
+
+    The patterns of `tested` ones are known to work.
+    """
     try:
         whole = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -209,10 +218,15 @@ def compile_rules(text: str, file: str) -> tuple[Rule, ...]:
         raise RuleError(f"{file}: a rule file holds tables headed [[rule]], and nothing besides")
     rules: dict[str, Rule] = {}
     for place, table in enumerate(tables):
-        where = f"{file}, line {_line_of(text, place)}"
-        rule = _compile(table, file, f"{where}: rule {table.get('id', '?')!r}")
+        try:
+            rule = _compile(table, file)
+            for pattern in () if tested else rule.all_patterns:
+                check(pattern)
+        except (ValueError, KeyError, TypeError, AttributeError, re2.error) as error:
+            where = f"{file}, line {_line_of(text, place)}"
+            raise RuleError(f"{where}: rule {table.get('id', '?')!r}: {_reason(error)}") from error
         if rule.id in rules:
-            raise RuleError(f"{where}: rule {rule.id!r} stands there twice")
+            raise RuleError(f"{file}, line {_line_of(text, place)}: rule {rule.id!r} stands there twice")
         rules[rule.id] = rule
     return tuple(rules.values())
 
@@ -231,7 +245,7 @@ def lay_over(base: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(by_id.values())
 
 
-def _compile(table: Mapping[str, Any], file: str, name: str) -> Rule:
+def _compile(table: Mapping[str, Any], file: str) -> Rule:
     kinds = sorted(_CONDITIONS & set(table))
     complaints = [f"unknown key {key!r}" for key in sorted(set(table) - _NEEDED - _CONDITIONS - _OTHER_KEYS)]
     complaints += [f"no {key!r}" for key in sorted(_NEEDED - set(table))]
@@ -243,56 +257,53 @@ def _compile(table: Mapping[str, Any], file: str, name: str) -> Rule:
         if not isinstance(table.get(key, kind()), kind)
     ]
     if complaints:
-        raise RuleError(f"{name}: {'; '.join(complaints)}")
+        raise ValueError("; ".join(complaints))
     where = table.get("where", "output")
     places = frozenset([where] if isinstance(where, str) else map(str, where if isinstance(where, list) else [where]))
     if table["severity"] not in get_args(Severity):
-        raise RuleError(f"{name}: severity {table['severity']!r} is none of {', '.join(get_args(Severity))}")
+        raise ValueError(f"severity {table['severity']!r} is none of {', '.join(get_args(Severity))}")
     if places - set(get_args(Where)):
-        raise RuleError(f"{name}: where {sorted(places)} is not all of {', '.join(get_args(Where))}")
+        raise ValueError(f"where {sorted(places)} is not all of {', '.join(get_args(Where))}")
     if unknown := set(map(str, table.get("phases", ()))) - set(PHASES):
-        raise RuleError(f"{name}: {sorted(unknown)[0]!r} is no phase; there are {', '.join(PHASES)}")
+        raise ValueError(f"{sorted(unknown)[0]!r} is no phase; there are {', '.join(PHASES)}")
     if not _ID.fullmatch(table["id"]):
-        raise RuleError(f"{name}: an id is of small letters, digits and single hyphens")
-    try:
-        return Rule(
-            id=table["id"],
-            severity=table["severity"],
-            condition=_condition(kinds[0], table),
-            title=table["title"],
-            cause=table["cause"],
-            remedy=table["remedy"],
-            where=places,
-            doc=_link(table.get("doc")),
-            large_vm_remedy=table.get("large_vm_remedy"),
-            step_remedies=dict(table.get("step_remedies", {})),
-            likely=table.get("likely", False),
-            fallback=table.get("fallback", False),
-            steps=frozenset(table.get("steps", ())),
-            phases=frozenset(table.get("phases", ())),
-            unless=pattern_of(table["unless"]) if "unless" in table else None,
-            meanings={
-                group: {value.lower(): sentence for value, sentence in sentences.items()}
-                for group, sentences in table.get("meanings", {}).items()
-            },
-            leads_to=table.get("leads_to"),
-            samples=tuple(table.get("samples", ())),
-            others=tuple(table.get("others", ())),
-            file=file,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, re2.error) as error:
-        raise RuleError(f"{name}: {_reason(error)}") from error
+        raise ValueError("an id is of small letters, digits and single hyphens")
+    return Rule(
+        id=table["id"],
+        severity=table["severity"],
+        condition=_condition(kinds[0], table),
+        title=table["title"],
+        cause=table["cause"],
+        remedy=table["remedy"],
+        where=places,
+        doc=_link(table.get("doc")),
+        large_vm_remedy=table.get("large_vm_remedy"),
+        step_remedies=dict(table.get("step_remedies", {})),
+        likely=table.get("likely", False),
+        fallback=table.get("fallback", False),
+        steps=frozenset(table.get("steps", ())),
+        phases=frozenset(table.get("phases", ())),
+        unless=Pattern(table["unless"]) if "unless" in table else None,
+        meanings={
+            group: {value.lower(): sentence for value, sentence in sentences.items()}
+            for group, sentences in table.get("meanings", {}).items()
+        },
+        leads_to=table.get("leads_to"),
+        samples=tuple(table.get("samples", ())),
+        others=tuple(table.get("others", ())),
+        file=file,
+    )
 
 
 def _condition(kind: str, table: Mapping[str, Any]) -> Condition:
     value = table[kind]
     match kind:
         case "match":
-            return Match(pattern_of(value))
+            return Match(Pattern(value))
         case "sequence":
             within = table.get("within", "step")
             return Succession(
-                tuple(pattern_of(part) for part in value),
+                tuple(Pattern(part) for part in value),
                 None if within == "step" else parse_duration(within),
                 bool(table.get("any_order", False)),
             )
@@ -324,7 +335,7 @@ def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
     if row.get("severity", severity) not in get_args(Severity):
         raise ValueError(f"severity {row['severity']!r} is none of {', '.join(get_args(Severity))}")
     return Stage(
-        pattern_of(row["match"]),
+        Pattern(row["match"]),
         parse_duration(row.get("over", "0s")),
         int(row.get("times", 2)),
         row.get("severity", severity),
@@ -335,7 +346,7 @@ def _stage(row: Mapping[str, Any], severity: Severity) -> Stage:
 
 
 def _optional(table: Mapping[str, Any], key: str) -> Pattern | None:
-    return pattern_of(table[key]) if key in table else None
+    return Pattern(table[key]) if key in table else None
 
 
 def _link(doc: str | None) -> str | None:

@@ -15,7 +15,7 @@ from aibtui.core.events import Event
 from aibtui.core.holds import MARKER, without_holds
 from aibtui.core.interest import Interests
 from aibtui.core.lines import Block, Lines, parse_line
-from aibtui.core.pattern import Pattern, pattern_of
+from aibtui.core.pattern import Pattern, check
 from aibtui.core.rulebook import LOG_PLACES, compile_rules
 from aibtui.core.scan import Scanner
 from tests.core.logs import GUID, Log
@@ -116,7 +116,7 @@ def test_no_line_is_lost_that_may_be_a_clue_or_an_error_of_arm(data: bytes) -> N
     needles = [needle for needle in (*cause.NEEDLES, *arm_error.NEEDLES) if needle.text[0] != "^"]
     # A needle's own blanks at its end may be those that were cut off from a line.
     sources = [source for needle in needles for source in (f"(?-i:{needle.block})", f"(?-i:{needle.text})$")]
-    patterns = [pattern_of(source) for source in sources]
+    patterns = [Pattern(source) for source in sources]
     wanted = {
         number
         for number, raw in enumerate(data.split(b"\n"), start=1)
@@ -144,7 +144,7 @@ def test_a_blind_pattern_takes_zeros_for_digits(source: str, may: str, sure: str
 @given(logs())
 def test_what_is_sure_of_a_shape_is_so_of_every_line_of_it(data: bytes) -> None:
     for pattern in PATTERNS:
-        may, sure = (pattern_of(source) for source in blind(pattern.source))
+        may, sure = (Pattern(source) for source in blind(pattern.source))
         for line in data.decode("utf-8", "replace").splitlines():
             shape = line.encode().translate(ZEROS).decode()
             found = pattern.find(line) is not None
@@ -200,7 +200,7 @@ def test_a_pattern_that_the_linter_lets_through_is_found_on_its_line_alone(sourc
 )
 def test_a_pattern_that_would_break_the_scan_is_refused(source: str) -> None:
     with pytest.raises(ValueError, match=r"line|ends"):
-        pattern_of(source)
+        check(Pattern(source))
 
 
 def test_lines_that_are_no_utf_8_are_candidates_whatever_they_say() -> None:
