@@ -228,7 +228,7 @@ _head = lru_cache(maxsize=256)(_understand)
 
 
 def format_of(data: bytes) -> LogFormat | None:
-    """The generation that a block's own prefixes show: g1 by OUT and ERR, g2 by its script output; g3 while neither is
+    """The generation that the prefixes of lines show: g1 by OUT and ERR, g2 by its script output; g3 while neither is
     seen. None where no line is Packer's. What a script prints is behind a prefix and cannot pretend to be one.
     """
     for needle, told in _MARKS:

@@ -136,7 +136,8 @@ class Reading:
         return replace(build, lines=self.lines.count, output=self.output)
 
     def _read(self, block: Block) -> None:
-        self._tell_format(block.data)
+        scanned = self._interests.scanner.scan(block)
+        self._tell_format(scanned.once)
         self.clues.go_on(block)
         self.holds.go_on(block)
         self.pace.read(block)
@@ -152,7 +153,6 @@ class Reading:
         leaps: list[tuple[int, Gap | Line]] = [(gap.position, gap) for gap in self._leaps(block)]
         samples = [(offset + 1, line) for offset, line in self._sampler.lines(block, arrived)]
         others = deque(sorted((*leaps, *samples), key=itemgetter(0)))
-        scanned = self._interests.scanner.scan(block)
         following = scanned.place_at(others[0][0]) if others else None
         for place, kind in scanned.hits:
             while following is not None and following <= place:
@@ -344,11 +344,11 @@ class Reading:
         self._judged_at[what] = at
         return True
 
-    def _tell_format(self, data: bytes) -> None:
+    def _tell_format(self, lines: bytes) -> None:
         known = self.fold.build.format
         if known == "g1" or known == "g2":
             return
-        told = format_of(data)
+        told = format_of(lines)
         if told and (known is None or told != "g3"):
             self.fold.tell_format(told)
 

@@ -84,20 +84,26 @@ class Kind(NamedTuple):
 class Scanned:
     """A block of which the lines were found that can mean something.
 
-    `hits` are their places in the block, from 0, and their kinds, in order.
+    `hits` are their places in the block, from 0, and their kinds, in order. `once` has each shape of its lines on a
+    line.
     """
 
     def __init__(
-        self, block: Block, shapes: list[bytes], hits: list[tuple[int, Kind]], doubted: Callable[[bytes], set[int]]
+        self,
+        block: Block,
+        shapes: list[bytes],
+        once: bytes,
+        hits: list[tuple[int, Kind]],
+        doubted: Callable[[bytes], set[int]],
     ) -> None:
         self.block = block
+        self.once = once
         self.hits = hits
         self._doubted = doubted
         self._shapes = shapes
         self._ends = list(accumulate(map(len, shapes)))
-        self._dated: list[int] | None = None
         self._columns: dict[bytes, int] = {}
-        self._told: tuple[int, int, datetime | None] = (0, -1, None)
+        self._told: tuple[int, datetime | None] = (0, None)  # a place, and the last stamp before it
 
     def offset(self, place: int) -> int:
         """Where a line begins in the block."""
@@ -132,28 +138,23 @@ class Scanned:
         return Candidate(offset, number, head, self.at(place, kind), text, self.found(place, kind))
 
     def _last_before(self, place: int) -> datetime | None:
-        first, last, told = self._told  # the lines between two stamps, and the first of these
-        if not first <= place <= last:
-            dated = self._dated_lines()
-            following = bisect_left(dated, place)
-            first = dated[following - 1] + 1 if following else 0
-            last = dated[following] if following < len(dated) else len(self._shapes)
-            above = map(self._dated_at, (dated[at] for at in range(following - 1, -1, -1)))
-            told = next(filter(None, above), None)
-            self._told = first, last, told
+        known, told = self._told if self._told[0] <= place else (0, None)
+        for above in range(place - 1, known - 1, -1):
+            column = self._column(self._shapes[above])
+            stamp = self._stamp(self.offset(above) + column) if column >= 0 else None
+            if stamp is not None:
+                told = stamp
+                break
+        self._told = place, told
         return told
 
-    def _dated_lines(self) -> list[int]:
-        if self._dated is None:
-            for shape in set(self._shapes):
-                ends = [at + len(form) for form in _DATED if (at := shape.rfind(form)) >= 0]
-                if ends:
-                    self._columns[shape] = max(ends) - _STAMP
-            self._dated = [place for place, shape in enumerate(self._shapes) if shape in self._columns]
-        return self._dated
-
-    def _dated_at(self, place: int) -> datetime | None:
-        return self._stamp(self.offset(place) + self._columns[self._shapes[place]])
+    def _column(self, shape: bytes) -> int:
+        """Where the last stamp begins in lines of a shape; negative where they have none."""
+        column = self._columns.get(shape)
+        if column is None:
+            column = max(shape.rfind(form) + len(form) if form in shape else 0 for form in _DATED) - _STAMP
+            self._columns[shape] = column
+        return column
 
     def _stamp(self, begin: int) -> datetime | None:
         return stamp_of(self.block.data[begin : begin + _STAMP])
@@ -181,9 +182,10 @@ class Scanner:
         """A block with the lines that are hit."""
         shapes = block.data.translate(ZEROS).split(b"\n")
         fresh = set(shapes)
-        hit = {shape: self._kind(shape) for shape in (*self._hit(b"\n".join(fresh)), *_broken(fresh))}
+        once = b"\n".join(fresh)
+        hit = {shape: self._kind(shape) for shape in (*self._hit(once), *_broken(fresh))}
         hits = [(place, hit[shape]) for place, shape in enumerate(shapes) if shape in hit]
-        return Scanned(block, shapes, hits, self._doubted)
+        return Scanned(block, shapes, once, hits, self._doubted)
 
     def candidates(self, block: Block) -> Iterator[Candidate]:
         """The candidate lines of a block, in order."""
