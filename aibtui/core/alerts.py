@@ -89,10 +89,13 @@ class Alerts:
 
         The others have all that a line could tell them, until the step or the phase is another one.
         """
+        wanting = []
         for rule in rules:
             if rule.id in self._settled:
                 self._raised[rule.id].add_count()
-        return [rule for rule in rules if rule.id not in self._settled]
+            else:
+                wanting.append(rule)
+        return wanting
 
     def unsettle(self) -> None:
         """The build is elsewhere now, so other rules may hold."""
@@ -233,6 +236,7 @@ class Alerts:
         if condition.after and not memory.armed:
             memory.armed = said.find(condition.after) is not None
             return
+        holding: list[tuple[Stage, Running, dict[str, str | None]]] = []
         for place, stage in enumerate(condition.stages):
             values = said.find(stage.pattern)
             if values is None:
@@ -247,7 +251,16 @@ class Alerts:
             over = max(over, stage.over) if stage.severity == "error" else over
             if lasted >= over and loop.count >= stage.times:
                 told = {**values, "minutes": minutes(lasted), "count": str(loop.count), "usual": _usual(limit, over)}
-                self._raise(rule, stage.severity, (loop.first, loop.last), loop.count, now, told, stage)
+                holding.append((stage, loop, told))
+        if not holding:
+            return
+        stage, loop, told = holding[-1]
+        known = self._raised.get(rule.id)
+        if known and known.open and known.rule is rule and known.stage is stage and rule.id not in self._leading:
+            known.go_on(line, loop.count, now, told)
+            return
+        severity = "error" if any(each.severity == "error" for each, _, _ in holding) else stage.severity
+        self._raise(rule, severity, (loop.first, loop.last), loop.count, now, told, stage)
 
     def _see_silence(
         self, rule: Rule, condition: Silence, now: Moment, build: Build, quiet_since: datetime | None

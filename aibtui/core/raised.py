@@ -84,6 +84,13 @@ class Raised(Struct):
         self.values = joined(self.values, {**known_of(now), **values})
         self.count, self.now, self.because, self.made = self.count + count, now, "", None
 
+    def go_on(self, line: Line, count: int, now: Moment, values: Mapping[str, str | None]) -> None:
+        """A repetition under way has come to this line, its newest, which is so many."""
+        known = self.values if now is self.now else known_of(now)
+        self.evidence[-1] = Evidence(line.number, line.text.strip())
+        self.values = {**known, **values}
+        self.count, self.now, self.made = count, now, None
+
     def add_count(self) -> None:
         """Once more, with nothing new to tell."""
         self.count, self.made = self.count + 1, None

@@ -216,21 +216,23 @@ class Reading:
         elif interest.sort == "transfer":
             self._move(scanned, place, kind)
         else:
+            builder = kind.head.builder
             if interest.sort == "rules":
-                rules = self.alerts.count(interest.rules) if kind.head.builder else interest.rules
+                rules = self.alerts.count(interest.rules) if builder else interest.rules
                 if rules:
-                    self._judge(scanned.candidate(place, kind), rules, interest.sources)
-            if kind.head.builder:
+                    at = self._at(scanned.at(place, kind))
+                    line = scanned.line(place, kind, at) if builder else self._line(scanned.candidate(place, kind))
+                    assert at is not None
+                    self.alerts.see(line, self._moment(at), rules, interest.sources)
+            if builder:
                 self.clues.hint(scanned.block.first_line + place, scanned.offset(place))
 
-    def _judge(self, candidate: Candidate, rules: Iterable[Rule], sources: frozenset[str]) -> None:
-        line = self._line(candidate)
-        assert line.at is not None
-        self.alerts.see(line, self._moment(line.at), rules, sources)
-
     def _line(self, candidate: Candidate) -> Line:
-        at = candidate.at or self._clock or self._first_at
-        return candidate.head.line(candidate.number, at, candidate.text)
+        return candidate.head.line(candidate.number, self._at(candidate.at), candidate.text)
+
+    def _at(self, stamp: datetime | None) -> datetime | None:
+        """When a line was printed: its own stamp or the last one before it, as far as any is known."""
+        return stamp or self._clock or self._first_at
 
     def _moment(self, at: datetime) -> Moment:
         """Now; lines of one second share it."""
@@ -249,7 +251,7 @@ class Reading:
         return self._calm and not self.holds.attentive
 
     def _move(self, scanned: Scanned, place: int, kind: Kind) -> None:
-        stream, at = kind.head.stream, scanned.at(place, kind) or self._clock or self._first_at
+        stream, at = kind.head.stream, self._at(scanned.at(place, kind))
         if stream == "log" or at is None:
             return
         text = scanned.text(place, kind).decode("utf-8", "replace")

@@ -137,6 +137,11 @@ class Scanned:
         number = self.block.first_line + place
         return Candidate(offset, number, head, self.at(place, kind), text, self.found(place, kind))
 
+    def line(self, place: int, kind: Kind, at: datetime | None) -> Line:
+        """A line of the builder, which is no plug-in's; its operation id is not asked for. `at` is its time."""
+        text = self.text(place, kind).decode("utf-8", "replace")
+        return Line(self.block.first_line + place, at, kind.head.stream, text, kind.head.builder, kind.head.arrow)
+
     def _last_before(self, place: int) -> datetime | None:
         known, told = self._told if self._told[0] <= place else (0, None)
         for above in range(place - 1, known - 1, -1):
