@@ -6,8 +6,11 @@ blocks. Whatever the chunking, the same lines are kept.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from itertools import chain, islice, takewhile
+from collections.abc import Sequence
+from itertools import chain, islice, pairwise
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -19,8 +22,8 @@ _BELOW = 24
 _ABOVE = 16
 _MOST_LINES = 800
 _LONGEST_TEXT = 8000
-_FEW = 2 * _MOST_LINES // (_ABOVE + _BELOW)
 _ENOUGH = 256 * 1024
+_NUMBER = attrgetter("number")
 
 
 class Clues:
@@ -86,7 +89,7 @@ class Clues:
         """Only the newest lines will be kept: a few of the last clues may be enough, or more, or most of them."""
         clues = (hint for hint in reversed(hints) if self._is_clue(block, hint[1]))
         found: list[tuple[int, int]] = []
-        for enough in (_FEW, _MOST_LINES // 8, _MOST_LINES):
+        for enough in (_likely_enough([number for number, _ in hints]), _MOST_LINES):
             found += islice(clues, enough - len(found))
             before = self._newest.copy(), set(self._gaps), self._next, self._offset, self._wanted
             for number, offset in reversed(found):
@@ -130,8 +133,7 @@ class Clues:
     def _count_below(self, number: int) -> int:
         """How many lines below that one are kept, as far as it matters."""
         kept = self._newest or self._first
-        newest = (line.number for line in islice(reversed(kept), _BELOW))
-        return sum(1 for _ in takewhile(lambda each: each > number, newest))
+        return len(kept) - bisect_right(kept, number, max(0, len(kept) - _BELOW), key=_NUMBER)
 
     def _read_above(self, number: int, offset: int, block: Block, step: Step) -> None:
         """Keep what the screen showed above a line, back to what is kept already or to the step's headline."""
@@ -176,3 +178,13 @@ class Clues:
             self._gaps.discard(dropped.number)
             self._gaps.add(self._newest[0].number)
         self._newest.append(line)
+
+
+def _likely_enough(numbers: Sequence[int]) -> int:
+    """How many of the last of these lines have MOST_LINES lines around them, and some more, where all are clues."""
+    lines = -_MOST_LINES // 4
+    for count, (below, number) in enumerate(pairwise(reversed(numbers)), start=2):
+        lines += min(below - number, _ABOVE + _BELOW)
+        if lines >= _MOST_LINES:
+            return count
+    return _MOST_LINES
