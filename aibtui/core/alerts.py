@@ -245,7 +245,9 @@ class Alerts:
             if loop is None or (condition.beat and now.at - (loop.last.at or now.at) > _MISSED_BEATS * condition.beat):
                 loop = memory.loops[place] = Running(line, line, now.at, 0)
             loop.last, loop.count = line, loop.count + 1
-            lasted = max(now.at - loop.since, condition.beat * (loop.count - 1))
+            lasted = now.at - loop.since
+            if condition.beat:
+                lasted = max(lasted, condition.beat * (loop.count - 1))
             limit = self.limits.took if self.limits and stage.by_history else None
             over = limit.instead_of(stage.over) if limit else stage.over
             over = max(over, stage.over) if stage.severity == "error" else over

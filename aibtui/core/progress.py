@@ -12,12 +12,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import re2
 from msgspec import Struct
 
 from aibtui.core.events import DownloadMoved
 from aibtui.core.lines import Stream
-from aibtui.core.regex import regex
+from aibtui.core.regex import linear, regex
 
 _LONGEST_LINE = 400
 
@@ -244,10 +243,7 @@ def _form(
     *,
     operation: bool = False,
 ) -> Form:
-    options = re2.Options()
-    options.log_errors = False
-    options.case_sensitive = False
-    return Form(needle, regex(needle), re2.compile(pattern, options), reader, operation)
+    return Form(needle, regex(needle), linear(pattern, ignore_case=True), reader, operation)
 
 
 _BAR_SIGNS = r"[=#>\-. ]"

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from aibtui.core import progress
 from aibtui.core.lines import Block, Line, next_stamp, parse_line
-from aibtui.core.regex import regex
+from aibtui.core.regex import linear, regex
 
 _SLOT = timedelta(minutes=1)
 _BUDGET = 10
@@ -32,15 +32,16 @@ _SETTLED = 0.75
 _LONGEST_LINE = 300
 
 _STAMPED = regex(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
-_TIMES = regex(
+_TIMES = linear(
     r"\d{4}-\d\d-\d\dT?|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?[AP]M)?Z?\b"
-    r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b(?:0x)?[0-9a-fA-F]{12,}\b|\b0x[0-9a-fA-F]+\b|(?<=[.=_*#-])[.=_*#-]+"
+    r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b(?:0x)?[0-9a-fA-F]{12,}\b|\b0x[0-9a-fA-F]+\b"
 )
+_RULES = linear(r"([.=_*#-])[.=_*#-]+")
 _DIGITS = regex(r"\d+(?:[.,]\d+)*")
-_COUNTS_TRIES = regex(
+_COUNTS_TRIES = linear(
     r"\b(?:attempts?|tr(?:y|ies|ied|ying)|retr(?:y|ies|ied|ying)|checks?|checking|wait(?:s|ed|ing)?|poll(?:s|ing)?|iterations?"
     r"|loops?|elapsed|seconds?|secs?|minutes?|sleep(?:s|ing)?|again|still|not (?:yet|ready|found|available|running))\b",
-    re.IGNORECASE,
+    ignore_case=True,
 )
 _OF_ALL = regex(r"\d+(?:[.,]\d+)? ?%|\b\d+ ?(?:/|of|out of) ?\d+\b", re.IGNORECASE)
 
@@ -200,7 +201,7 @@ def _essence(line: Line) -> str:
     text = line.text.strip()[:_LONGEST_LINE]
     if progress.read(line.number, line.at, line.stream, line.text):
         return f"{line.number}"
-    text = _TIMES.sub("", text)
+    text = _RULES.sub(r"\1", _TIMES.sub("", text))
     if _COUNTS_TRIES.search(text) and not _OF_ALL.search(text):
         text = _DIGITS.sub("#", text)
     return text

@@ -13,7 +13,7 @@ from aibtui.core.rulebook import Rule
 from aibtui.core.updates import Alert
 
 _LARGE_VM_CORES = 8
-_WORTH_SAYING = timedelta(minutes=1)
+_MINUTE = _WORTH_SAYING = timedelta(minutes=1)
 _COSTLY = {
     "microsoft.compute/virtualmachines": "the VM",
     "microsoft.compute/disks": "the disk",
@@ -114,7 +114,7 @@ def filled(text: str, values: Mapping[str, str | None]) -> bool:
 
 
 def minutes(span: timedelta) -> str:
-    return str(int(span.total_seconds() // 60))
+    return str(span // _MINUTE)
 
 
 def _cores(vm_size: str | None) -> int:
