@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -34,9 +35,10 @@ _LONGEST_LINE = 300
 _STAMPED = regex(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
 _TIMES = linear(
     r"\d{4}-\d\d-\d\dT?|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?[AP]M)?Z?\b"
-    r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b(?:0x)?[0-9a-fA-F]{12,}\b|\b0x[0-9a-fA-F]+\b"
+    r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b(?:0x)?[0-9a-fA-F]{12,}\b|\b0x[0-9a-fA-F]+\b|[.=_*#-]{2,}"
 )
-_RULES = linear(r"([.=_*#-])[.=_*#-]+")
+_RULE = ".=_*#-"
+_ALL_ZERO = str.maketrans("123456789", "000000000")
 _DIGITS = regex(r"\d+(?:[.,]\d+)*")
 _COUNTS_TRIES = linear(
     r"\b(?:attempts?|tr(?:y|ies|ied|ying)|retr(?:y|ies|ied|ying)|checks?|checking|wait(?:s|ed|ing)?|poll(?:s|ing)?|iterations?"
@@ -201,7 +203,19 @@ def _essence(line: Line) -> str:
     text = line.text.strip()[:_LONGEST_LINE]
     if progress.read(line.number, line.at, line.stream, line.text):
         return f"{line.number}"
-    text = _RULES.sub(r"\1", _TIMES.sub("", text))
-    if _COUNTS_TRIES.search(text) and not _OF_ALL.search(text):
-        text = _DIGITS.sub("#", text)
-    return text
+    kept, counts_tries = _kept(text.translate(_ALL_ZERO))
+    text = "".join([text[begin:end] for begin, end in kept])
+    return _DIGITS.sub("#", text) if counts_tries else text
+
+
+@lru_cache(maxsize=1024)
+def _kept(shape: str) -> tuple[list[tuple[int, int]], bool]:
+    """Of a text with zeros for its digits: what is left of it without times and all but the first sign of a rule (each
+    part's begin and end), and whether what it counts are tries or time."""
+    kept, end = [], 0
+    for found in _TIMES.finditer(shape):
+        kept.append((end, found.start() + (shape[found.start()] in _RULE)))
+        end = found.end()
+    kept.append((end, len(shape)))
+    rest = "".join([shape[begin:end] for begin, end in kept])
+    return kept, bool(_COUNTS_TRIES.search(rest) and not _OF_ALL.search(rest))
