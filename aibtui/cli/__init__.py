@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import signal
 import sys
 from contextlib import suppress
@@ -28,6 +27,7 @@ def _say_version(context: click.Context, parameter: click.Parameter, asked: bool
     """Its own version, and below it those of the parts that a report of a bug needs."""
     if not asked or context.resilient_parsing:
         return
+    import platform
     from importlib.metadata import PackageNotFoundError, version
 
     click.echo(f"aibtui {__version__}")

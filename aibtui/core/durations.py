@@ -1,9 +1,10 @@
-"""Spans of time as scripts spell them: sums, variables, `1h30m`, `New-TimeSpan`; no code is run for it."""
+"""Spans of time: the middle one, and how scripts spell them (sums, `1h30m`, `New-TimeSpan`; no code is run for it)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from aibtui.core.regex import regex
@@ -22,6 +23,13 @@ _VARIABLE = regex(r"\$\{(\w+)(?::?-([\d.]+))?\}|\$(?:\w+:)?([A-Za-z_]\w*)|%(\w+)
 _TOKEN = regex(r"\s*(\d+(?:\.\d+)?|\.\d+|[-+*/()])")
 _MOST_TOKENS: Final = 40
 _LONGEST: Final = 200
+
+
+def median_of(spans: Iterable[timedelta]) -> timedelta:
+    """The middle one of some spans, or what is halfway between the two in the middle. There must be one."""
+    from statistics import median  # brings fractions and random numbers, which most starts do without
+
+    return timedelta(seconds=median(span.total_seconds() for span in spans))
 
 
 def number(text: str, values: Mapping[str, float]) -> float:

@@ -5,18 +5,17 @@ A Baseline holds the durations of earlier runs, step by step. Without one there 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from statistics import median
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, PhaseName, Step
+from aibtui.core.durations import median_of
 
 StepKey = tuple[str, str, int]
 
@@ -122,8 +121,10 @@ def scripts(build: Build) -> tuple[str | None, ...]:
     customizers = template.customizers if template else ()
     if not customizers or len(customizers) != len(build.steps) - 2:
         return (None,) * len(build.steps)
+    from hashlib import sha256  # OpenSSL's, which a start without a template does not need
+
     told = ["\n".join((*each.inline, (each.script_uri or "").partition("?")[0])).strip() for each in customizers]
-    return (None, *(hashlib.sha256(each.encode()).hexdigest()[:12] if each else None for each in told), None)
+    return (None, *(sha256(each.encode()).hexdigest()[:12] if each else None for each in told), None)
 
 
 class _Span(Struct, frozen=True):
@@ -139,13 +140,13 @@ def forecast(build: Build, baseline: Baseline, now: datetime, sleeping: Sleeping
         return None
     keys = known_keys(build.steps, baseline)
     known = [baseline.steps.get(key) for key in keys]
-    medians = tuple(_middle(samples) if samples else None for samples in known)
+    medians = tuple(median_of(samples) if samples else None for samples in known)
     new = tuple(step.index for step, samples in zip(build.steps, known, strict=True) if not samples)
     before = [baseline.scripts.get(key) for key in keys]
     pairs = zip(build.steps, scripts(build), before, strict=True)
     changed = tuple(step.index for step, script, old in pairs if script and old and script != old)
     held = {
-        step.index: _middle(baseline.held[key])
+        step.index: median_of(baseline.held[key])
         for step, key in zip(build.steps, keys, strict=True)
         if key in baseline.held and step.index not in changed
     }
@@ -214,7 +215,7 @@ def _left(
     for name in _BEFORE_STEPS:
         spans += _phase_left(build, baseline, name, now)
     usual = [sample for samples in known if samples for sample in samples]
-    fallback = (_middle(usual),) if usual else ()
+    fallback = (median_of(usual),) if usual else ()
     for step, samples in zip(build.steps, known, strict=True):
         usual_sleep = held.get(step.index, timedelta())
         if step.state == "planned":
@@ -245,15 +246,11 @@ def _phase_left(build: Build, baseline: Baseline, name: PhaseName, now: datetime
     return [(None, _whole(samples))]
 
 
-def _middle(samples: Sequence[timedelta]) -> timedelta:
-    return timedelta(seconds=median(sample.total_seconds() for sample in samples))
-
-
 def _whole(samples: Sequence[timedelta]) -> _Span:
     if not samples:
         return _Span(0.0, 0.0)
     seconds = [sample.total_seconds() for sample in samples]
-    middle = median(seconds)
+    middle = median_of(samples).total_seconds()
     spread = sum((value - middle) ** 2 for value in seconds) / max(1, len(seconds) - 1)
     return _Span(middle, max(spread, (_LEAST_SPREAD * middle) ** 2))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from itertools import pairwise
-from statistics import median
 from typing import Literal
 
 from msgspec import Struct
 
 from aibtui.core.build import Build, Download, Step
+from aibtui.core.durations import median_of
 from aibtui.core.transfers import MARK_EVERY, amount
 
 _OPERATION_PATIENCE = 5
@@ -81,10 +81,10 @@ def _patience(download: Download, over: timedelta) -> timedelta:
 def _usual_gap(download: Download) -> timedelta:
     """The usual time between two moves, where it moves less often than marks are kept."""
     times = [at for at, _ in download.marks]
-    gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
+    gaps = [after - before for before, after in pairwise(times)]
     if not gaps and download.bytes is None and download.at == download.started_at:
         return _SHORT_WAIT / _USUAL_GAPS  # a percentage that was seen once: its steps may be long
-    return timedelta(seconds=median(gaps)) if gaps else timedelta()
+    return median_of(gaps) if gaps else timedelta()
 
 
 def _rate(download: Download, since: datetime | None, until: datetime) -> float | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from statistics import median
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from aibtui.core.build import Build
+from aibtui.core.durations import median_of
 from aibtui.core.forecast import Baseline, step_keys
 
 _OVER = 1.2  # times the longest seen
@@ -69,7 +69,7 @@ def _took(samples: Sequence[timedelta]) -> Limit | None:
     if not samples:
         return None
     longest = max(samples)
-    return Limit(_middle(samples), longest, longest * _OVER + _WORTH_SAYING, len(samples))
+    return Limit(median_of(samples), longest, longest * _OVER + _WORTH_SAYING, len(samples))
 
 
 def _silent(samples: Sequence[timedelta]) -> Limit | None:
@@ -77,11 +77,7 @@ def _silent(samples: Sequence[timedelta]) -> Limit | None:
         return None
     longest = max(samples)
     over = max(min(longest * _SILENT_OVER, longest + _MOST_BEYOND), _LEAST_SILENCE)
-    return Limit(_middle(samples), longest, over, len(samples))
-
-
-def _middle(samples: Sequence[timedelta]) -> timedelta:
-    return timedelta(seconds=median(sample.total_seconds() for sample in samples))
+    return Limit(median_of(samples), longest, over, len(samples))
 
 
 def _minutes(span: timedelta) -> str:
