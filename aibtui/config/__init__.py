@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
+import tomli
 from msgspec import Struct
 
 from aibtui.config.rows import LONGEST_THEME, ROWS, Row, Wrong, age, size
@@ -128,15 +128,15 @@ def _assigned(assignment: str) -> tuple[str, object]:
         raise ConfigError(f'--set takes KEY=VALUE, as noise=1 or keys."log.follow"=f, not {clean(assignment, 80)!r}')
     for value in (text, json.dumps(text.strip())):
         try:
-            return next(iter(tomllib.loads(f"{name} = {value}").items()))
-        except tomllib.TOMLDecodeError:
+            return next(iter(tomli.loads(f"{name} = {value}").items()))
+        except tomli.TOMLDecodeError:
             continue
     return key, text
 
 
 def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomli.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(f"{path}: there is no such file; AIBTUI_CONFIG names it") from None
@@ -145,7 +145,7 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
         raise ConfigError(f"{path}: it cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: it is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    except tomllib.TOMLDecodeError as error:
+    except tomli.TOMLDecodeError as error:
         raise ConfigError(f"{path}: it is not TOML: {clean(str(error))}") from error
 
 

@@ -16,6 +16,9 @@ ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 NOTHING = r"[^\x00-\x{10FFFF}]"
 """In RE2's syntax: is found nowhere."""
+_ALL = "0123456789"
+# In what a class lists besides all digits: an escape, a class, a digit, a range.
+_UNCLEAR = re.compile(r"[\\\[\d]|.-.", re.DOTALL)
 _MAY_TELL = re.compile(r"[0-9\[]|\\[xpPQ]")
 # What takes one sign, quantifiers, how groups begin; all else takes no digit.
 _TOKEN = re.compile(
@@ -48,7 +51,7 @@ def blind(source: str) -> Blind:
             zeros = re2.escape(re.sub(r"\d", "0", token["literal"]))
             may.append(zeros)
             sure.append(NOTHING if re.search(r"\d", token["literal"]) else zeros)
-        elif taken in ("", "0123456789"):
+        elif taken in ("", _ALL):
             may.append(part)
             sure.append(part)
         else:
@@ -59,5 +62,10 @@ def blind(source: str) -> Blind:
 
 @lru_cache(maxsize=1024)
 def _digits(sign: str) -> str:
-    """Those that a class, an escape or a digit of a pattern takes."""
-    return "".join(re2.findall(sign, "0123456789"))
+    """Those that a class, an escape or a digit of a pattern takes. What can be seen at a glance is not compiled."""
+    if sign.isdecimal():
+        return sign
+    listed = sign[1:-1].removeprefix("^")
+    if sign[0] == "[" and not _UNCLEAR.search(listed.replace("0-9", "")):
+        return _ALL if ("0-9" in listed) is not (sign[1] == "^") else ""
+    return "".join(re2.findall(sign, _ALL))

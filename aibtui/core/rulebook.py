@@ -9,12 +9,12 @@ is code.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
 import re2
+import tomli
 from msgspec import Struct, field
 
 from aibtui.core.build import PHASES
@@ -210,8 +210,8 @@ def compile_rules(text: str, file: str, *, tested: bool = False) -> tuple[Rule, 
     The patterns of `tested` ones are known to work.
     """
     try:
-        whole = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        whole = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise RuleError(f"{file}: {error}") from error
     tables = whole.get("rule", [])
     if whole.keys() - {"rule"} or not isinstance(tables, list) or not all(isinstance(row, dict) for row in tables):

@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -179,9 +180,8 @@ class Scanner:
         texts = [blind(needle.text) for needle in needles]
         # Those that tell digits apart: of a shape they may be sure or doubtful.
         self._telling = [place for place, text in enumerate(texts) if text.may != text.sure]
-        self._needles = len(needles)
         self._blind = _set((*(text.may for text in texts), *(texts[place].sure for place in self._telling)), options)
-        self._exact = _set((needles[place].text for place in self._telling), options)
+        self._needles, self._options = needles, options
 
     def scan(self, block: Block) -> Scanned:
         """A block with the lines that are hit."""
@@ -210,13 +210,18 @@ class Scanner:
     def _kind(self, shape: bytes) -> Kind:
         head, text = split_line(shape)
         holds = set(self._blind.Match(_said(text)) or ())
-        sure = {self._telling[each - self._needles] for each in holds if each >= self._needles}
-        holds = {each for each in holds if each < self._needles}
+        count = len(self._needles)
+        sure = {self._telling[each - count] for each in holds if each >= count}
+        holds = {each for each in holds if each < count}
         doubtful = holds.intersection(self._telling) - sure
         column = len(shape[:MAX_LINE].rstrip(b"\r\n")) - len(text)
         stamped = _STAMPED.search(shape, 0, column)
         stamp = stamped.start(1) if stamped else None
         return Kind(head, column, stamp, tuple(sorted(holds - doubtful)), bool(doubtful))
+
+    @cached_property
+    def _exact(self) -> Any:
+        return _set((self._needles[place].text for place in self._telling), self._options)
 
     def _doubted(self, text: bytes) -> set[int]:
         return {self._telling[each] for each in self._exact.Match(_said(text)) or ()}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from importlib import resources
 from random import Random
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import tomli
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -281,8 +281,8 @@ def load_scenario(name: str) -> Scenario:
 def parse_scenario(name: str, text: str) -> Scenario:
     """A scenario from the text of its file; `include` names files of `phrases/` with lists and chatter to use."""
     try:
-        return _scenario(name, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        return _scenario(name, tomli.loads(text))
+    except (tomli.TOMLDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadScenario(f"scenario {name!r} cannot be played: {error!r}") from error
 
 
@@ -315,7 +315,7 @@ def _letters(guid: UUID, count: int) -> str:
 
 
 def _scenario(name: str, data: dict[str, Any]) -> Scenario:
-    included = [tomllib.loads(_read("phrases", phrases)) for phrases in data.get("include", ())]
+    included = [tomli.loads(_read("phrases", phrases)) for phrases in data.get("include", ())]
     lists: dict[str, tuple[Any, ...]] = {}
     chatter: dict[str, list[Any]] = {}
     for source in (*included, data):

@@ -6,7 +6,8 @@ import random
 import re
 
 import pytest
-from hypothesis import example, given, settings
+import re2
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from aibtui.core import arm_error, cause, packer
@@ -138,6 +139,26 @@ def test_no_line_is_lost_that_may_be_a_clue_or_an_error_of_arm(data: bytes) -> N
 )
 def test_a_blind_pattern_takes_zeros_for_digits(source: str, may: str, sure: str) -> None:
     assert blind(source) == (may, sure)
+
+
+@given(st.text("^-]0135789abz.,\\dwsx27", min_size=1, max_size=8))
+@example("0-9")
+@example("^0-9.")
+@example("^ab")
+@example("a0-9-z")
+def test_a_class_is_blind_as_the_engine_understands_it(inner: str) -> None:
+    assume("]" not in inner.removeprefix("^")[1:])
+    sign, options = f"[{inner}]", re2.Options()
+    options.log_errors = False
+    try:
+        engine = re2.compile(f"^{sign}$", options)
+    except re2.error:
+        return
+    taken = "".join(digit for digit in "0123456789" if engine.search(digit))
+    if taken in ("", "0123456789"):
+        assert blind(sign) == (sign, sign)
+    else:
+        assert blind(sign) == (sign if "0" in taken else f"(?:{sign}|0)", NOTHING)
 
 
 @settings(max_examples=60, deadline=None)
