@@ -123,7 +123,11 @@ class WatchApp(App[None]):
         return self.failures[0]
 
     def get_default_screen(self) -> Screen[None]:
-        return self._screens[0] if len(self._screens) == 1 else RunsScreen(zone=self._zone, id="runs")
+        screen = self._screens[0] if len(self._screens) == 1 else RunsScreen(zone=self._zone, id="runs")
+        # Textual sets these when the first page is drawn already, and then lays out and draws it anew.
+        for size, breakpoints in zip(self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
+            screen.add_class(max(each for each in breakpoints if size >= each[0])[1], update=False)
+        return screen
 
     def on_mount(self) -> None:
         self._notices.open(self._to_terminal)
