@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct, field
 
 from aibtui.cli.holding import HoldOptions
 from aibtui.cli.later import asyncio
@@ -54,7 +55,7 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ScreenOptions:
     """What the options say, as they were given. `quiet` is for what is no live build."""
 
@@ -62,9 +63,9 @@ class ScreenOptions:
     no_notify: bool = False
     no_redact: bool = False
     quiet: bool = False
-    holds: HoldOptions = field(default_factory=HoldOptions)
+    holds: HoldOptions = dataclasses.field(default_factory=HoldOptions)
     assignments: tuple[str, ...] = ()
-    config: Config = field(init=False)
+    config: Config = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         silent = False if self.no_notify else None
@@ -103,8 +104,11 @@ def settings(options: dict[str, object], assignments: Sequence[str] = ()) -> Con
         fail(f"{error}.", "Mend it there, or name another file with AIBTUI_CONFIG.", 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+def _no_run() -> None:
+    return None
+
+
+class Shown(Struct, frozen=True):
     """A build on the screen, and what it is called. `words` are those of the command that comes back to it.
 
     `last_good` is the newest earlier run of its kind that succeeded. `in_azure` is False for what an emulator plays.
@@ -118,7 +122,7 @@ class Shown:
     grabs: Grabs | None = None
     webhook: Webhook | None = None
     words: tuple[str, ...] = ()
-    last_good: Callable[[], EarlierRun | None] = lambda: None
+    last_good: Callable[[], EarlierRun | None] = field(default=_no_run)
     in_azure: bool = True
     voice: Voice | None = None
     acts: Acts | None = None

@@ -5,7 +5,6 @@ A Baseline holds the durations of earlier runs, step by step. Without one there 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter, defaultdict
@@ -122,6 +121,8 @@ def scripts(build: Build) -> tuple[str | None, ...]:
     customizers = template.customizers if template else ()
     if not customizers or len(customizers) != len(build.steps) - 2:
         return (None,) * len(build.steps)
+    import hashlib
+
     told = ["\n".join((*each.inline, (each.script_uri or "").partition("?")[0])).strip() for each in customizers]
     return (None, *(hashlib.sha256(each.encode()).hexdigest()[:12] if each else None for each in told), None)
 
