@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import gc
 import os
@@ -55,23 +54,16 @@ _OPTIONS = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ScreenOptions:
-    """What the options say, as they were given. `quiet` is for what is no live build."""
+def _usual() -> Config:
+    return settings({})
 
-    ascii: bool | None = None
-    no_notify: bool = False
+
+class ScreenOptions(Struct, frozen=True):
+    """What the options say; `config` is the settings with those options over them. `quiet` is for no live build."""
+
     no_redact: bool = False
     quiet: bool = False
-    holds: HoldOptions = dataclasses.field(default_factory=HoldOptions)
-    assignments: tuple[str, ...] = ()
-    config: Config = dataclasses.field(init=False)
-
-    def __post_init__(self) -> None:
-        silent = False if self.no_notify else None
-        given = {"ascii": self.ascii, "notify": silent, "bell": silent}
-        holds = {"on_hold": self.holds.on_hold, "hold_marker": self.holds.marker}
-        object.__setattr__(self, "config", settings({**given, **holds}, self.assignments))
+    config: Config = field(default_factory=_usual)
 
 
 def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +78,9 @@ def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
         holds: HoldOptions | None = None,
         **arguments: Any,
     ) -> Any:
-        options = ScreenOptions(ascii, no_notify, no_redact, holds=holds or HoldOptions(), assignments=assignments)
+        silent, holds = False if no_notify else None, holds or HoldOptions()
+        notices = {"notify": silent, "bell": silent, "on_hold": holds.on_hold, "hold_marker": holds.marker}
+        options = ScreenOptions(no_redact, config=settings({"ascii": ascii, **notices}, assignments))
         return command(screen=options, **arguments)
 
     for option in reversed(_OPTIONS):
