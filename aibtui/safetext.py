@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from typing import NewType
 
 import re2
 from msgspec import Struct
+
+from aibtui.core.regex import regex
 
 SafeText = NewType("SafeText", str)
 
@@ -22,13 +25,13 @@ HIDDEN = "[hidden]"
 
 # Every part excludes what begins the next sequence, so that a hostile line is walked through once. A string
 # sequence (OSC, DCS, SOS, PM, APC) without its end loses only its introducer: the rest stays to be read.
-_SEQUENCE = re.compile(
+_SEQUENCE = regex(
     r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|\x1b[ -/]+[0-~]"
     r"|\x1b[0-~]"
 )
-_NOT_ASCII_PRINTABLE = re.compile(r"[^ -~]+")
+_NOT_ASCII_PRINTABLE = regex(r"[^ -~]+")
 _TAB_STOP = 8
 
 
@@ -70,8 +73,8 @@ def _visible(char: str) -> str:
             return char
 
 
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
-_WINDOWS_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|clock|conin|conout|com[0-9]|lpt[0-9])(?:\.|$)")
+_NOT_IN_NAMES = regex(r"[^A-Za-z0-9._-]+")
+_WINDOWS_DEVICE = regex(r"(?i)(?:con|prn|aux|nul|clock|conin|conout|com[0-9]|lpt[0-9])(?:\.|$)")
 
 
 def safe_name(text: str) -> str:
@@ -85,8 +88,8 @@ def safe_name(text: str) -> str:
 
 # The runners compare by culture, which passes over characters that carry no weight (a variation selector, a soft
 # hyphen), so whatever is not ASCII counts as part of a mark; so do the wide and small forms of its characters.
-_AZURE_COMMAND = re.compile(r"(?i)([#\uff03\ufe5f])(?=[^\x00-\x7f]*?[#\uff03\ufe5f](?:[^\x00-\x7f]|v|\[))")
-_GITHUB_COMMAND = re.compile(r"(?m)^([^\x21-\x7e\n]*[:\uff1a\ufe55\ufe13])(?=[^\x00-\x7f]*[:\uff1a\ufe55\ufe13])")
+_AZURE_COMMAND = regex(r"(?i)([#\uff03\ufe5f])(?=[^\x00-\x7f]*?[#\uff03\ufe5f](?:[^\x00-\x7f]|v|\[))")
+_GITHUB_COMMAND = regex(r"(?m)^([^\x21-\x7e\n]*[:\uff1a\ufe55\ufe13])(?=[^\x00-\x7f]*[:\uff1a\ufe55\ufe13])")
 
 
 def neutralise_ci(text: SafeText) -> SafeText:
@@ -104,14 +107,20 @@ class _SecretRule(Struct, frozen=True):
     """A kind of secret: words of which one must stand in the text (lower case), and a pattern whose group 1 it is."""
 
     words: tuple[bytes, ...]
-    pattern: re2._Regexp
+    pattern: bytes
 
 
 def _secret(words: Iterable[str], pattern: str) -> _SecretRule:
+    return _SecretRule(tuple(word.encode() for word in words), pattern.encode())
+
+
+@cache
+def _compiled(pattern: bytes) -> re2._Regexp:
+    """A rule's pattern, when a word of it stood somewhere first."""
     options = re2.Options()
     options.log_errors = False
     options.encoding = re2.Options.Encoding.LATIN1
-    return _SecretRule(tuple(word.encode() for word in words), re2.compile(pattern.encode(), options))
+    return re2.compile(pattern, options)
 
 
 _KEY_WORDS = r"password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key"
@@ -171,10 +180,10 @@ _SECRET_RULES = (
         r"(\\?\"[^\"\r\n]+\"?|\\?'[^'\r\n]+'?|[^\s\"',;&]+)",
     ),
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     rb"""\\?["']?(?:\*+|\[.*|<.*|\$.*|%[^%]*%|\{\{.*|-+|null|none|true|false)\\?["']?""", re.IGNORECASE | re.DOTALL
 )
-_PUBLIC_KEY_TOKEN = re.compile(rb"publickeytoken[ \t]*=[ \t]*\Z", re.IGNORECASE)  # part of a .NET assembly's name
+_PUBLIC_KEY_TOKEN = regex(rb"publickeytoken[ \t]*=[ \t]*\Z", re.IGNORECASE)  # part of a .NET assembly's name
 
 
 def mask_secrets(text: str) -> tuple[str, int]:
@@ -187,7 +196,7 @@ def mask_secrets(text: str) -> tuple[str, int]:
     count = 0
     for rule in _SECRET_RULES:
         if any(word in lowered for word in rule.words):
-            data, hidden = _mask(rule.pattern, data)
+            data, hidden = _mask(_compiled(rule.pattern), data)
             count += hidden
     return (data.decode("utf-8", "surrogatepass"), count) if count else (text, 0)
 

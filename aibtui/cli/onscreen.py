@@ -8,11 +8,11 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct, field
 
 from aibtui.cli.holding import HoldOptions
 from aibtui.cli.later import asyncio
@@ -54,23 +54,16 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenOptions:
-    """What the options say, as they were given. `quiet` is for what is no live build."""
+def _usual() -> Config:
+    return settings({})
 
-    ascii: bool | None = None
-    no_notify: bool = False
+
+class ScreenOptions(Struct, frozen=True):
+    """What the options say; `config` is the settings with those options over them. `quiet` is for no live build."""
+
     no_redact: bool = False
     quiet: bool = False
-    holds: HoldOptions = field(default_factory=HoldOptions)
-    assignments: tuple[str, ...] = ()
-    config: Config = field(init=False)
-
-    def __post_init__(self) -> None:
-        silent = False if self.no_notify else None
-        given = {"ascii": self.ascii, "notify": silent, "bell": silent}
-        holds = {"on_hold": self.holds.on_hold, "hold_marker": self.holds.marker}
-        object.__setattr__(self, "config", settings({**given, **holds}, self.assignments))
+    config: Config = field(default_factory=_usual)
 
 
 def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +78,9 @@ def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
         holds: HoldOptions | None = None,
         **arguments: Any,
     ) -> Any:
-        options = ScreenOptions(ascii, no_notify, no_redact, holds=holds or HoldOptions(), assignments=assignments)
+        silent, holds = False if no_notify else None, holds or HoldOptions()
+        notices = {"notify": silent, "bell": silent, "on_hold": holds.on_hold, "hold_marker": holds.marker}
+        options = ScreenOptions(no_redact, config=settings({"ascii": ascii, **notices}, assignments))
         return command(screen=options, **arguments)
 
     for option in reversed(_OPTIONS):
@@ -103,8 +98,11 @@ def settings(options: dict[str, object], assignments: Sequence[str] = ()) -> Con
         fail(f"{error}.", "Mend it there, or name another file with AIBTUI_CONFIG.", 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+def _no_run() -> None:
+    return None
+
+
+class Shown(Struct, frozen=True):
     """A build on the screen, and what it is called. `words` are those of the command that comes back to it.
 
     `last_good` is the newest earlier run of its kind that succeeded. `in_azure` is False for what an emulator plays.
@@ -118,7 +116,7 @@ class Shown:
     grabs: Grabs | None = None
     webhook: Webhook | None = None
     words: tuple[str, ...] = ()
-    last_good: Callable[[], EarlierRun | None] = lambda: None
+    last_good: Callable[[], EarlierRun | None] = field(default=_no_run)
     in_azure: bool = True
     voice: Voice | None = None
     acts: Acts | None = None

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 from msgspec import Struct
 
-from aibtui.cli.exporting import export_at_the_end
 from aibtui.cli.front_ends import RUNNERS, front_end, line_output, tail_of
 from aibtui.cli.holding import Grabs
 from aibtui.cli.keeping import keep_report, make_room
@@ -179,6 +178,8 @@ async def follow_all(
         for job, watch, (_, ended) in zip(jobs, watches, ends, strict=True):
             keep_report(watch, job.target)
             if ended and live and watch.last is not None:
+                from aibtui.cli.exporting import export_at_the_end
+
                 await export_at_the_end(watch.last, watch.run.id, narrate)
             if not ended:
                 from aibtui.wording import come_back

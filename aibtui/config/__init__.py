@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-import tomli
 from msgspec import Struct
 
 from aibtui.config.rows import LONGEST_THEME, ROWS, Row, Wrong, age, size
@@ -126,6 +125,8 @@ def _assigned(assignment: str) -> tuple[str, object]:
     key = name.strip().split(".", 1)[0]
     if not equals or not key:
         raise ConfigError(f'--set takes KEY=VALUE, as noise=1 or keys."log.follow"=f, not {clean(assignment, 80)!r}')
+    import tomli
+
     for value in (text, json.dumps(text.strip())):
         try:
             return next(iter(tomli.loads(f"{name} = {value}").items()))
@@ -136,7 +137,7 @@ def _assigned(assignment: str) -> tuple[str, object]:
 
 def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
     try:
-        return tomli.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(f"{path}: there is no such file; AIBTUI_CONFIG names it") from None
@@ -145,6 +146,10 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
         raise ConfigError(f"{path}: it cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: it is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    import tomli
+
+    try:
+        return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise ConfigError(f"{path}: it is not TOML: {clean(str(error))}") from error
 

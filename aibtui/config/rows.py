@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import tomli
 from msgspec import Struct
+
+from aibtui.core.regex import regex
 
 NOISE: Final = range(4)
 ON_HOLD: Final = ("notify", "grab", "ignore")
@@ -23,8 +23,8 @@ _YES: Final = ("1", "true", "yes", "on")
 _NO: Final = ("0", "false", "no", "off")
 LONGEST_THEME: Final = 100
 _LONGEST_MARKER: Final = 200
-_AGE: Final = re.compile(r"(\d{1,4})([hdw])")
-_SIZE: Final = re.compile(r"(\d{1,6}) ?([kKMGT])(i?)B")
+_AGE: Final = regex(r"(\d{1,4})([hdw])")
+_SIZE: Final = regex(r"(\d{1,6}) ?([kKMGT])(i?)B")
 _LONGEST_NAME: Final = 90
 
 
@@ -172,6 +172,8 @@ def _paths_from_text(text: str) -> object:
 
 
 def _toml_from_text(text: str) -> object:
+    import tomli
+
     try:
         return tomli.loads(f"value = {text}")["value"]
     except tomli.TOMLDecodeError:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from aibtui.core.build import PHASES, Build, PhaseName, Step
 from aibtui.core.durations import median_of
+from aibtui.core.regex import regex
 
 StepKey = tuple[str, str, int]
 
@@ -26,7 +27,7 @@ _RUNS_FOR_A_CHANCE = 3
 _AFTER_STEPS: tuple[PhaseName, ...] = ("capture", "cleanup", "optimize", "validate", "distribute")
 _BEFORE_STEPS: tuple[PhaseName, ...] = ("prepare", "deploy", "connect")
 _LONGEST_TIMEOUT = timedelta(minutes=960)  # what buildTimeoutInMinutes takes at most
-_MASKED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
+_MASKED = regex(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
 
 
 class Baseline(Struct, frozen=True):

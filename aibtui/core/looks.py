@@ -12,6 +12,7 @@ from typing import Any, Final
 import re2
 
 from aibtui.core.lines import parse_line
+from aibtui.core.regex import regex
 
 NOISE, WORDS, OUTPUT, WARNING, ERROR = range(5)
 
@@ -48,14 +49,12 @@ _PROGRESS: Final = (
     rb"|\b[Ss]till |(?:elapsed|remaining)\b"
 )
 
-_LIKE_ERROR = re.compile(_ERROR + _NO_ERROR + rb"|" + _POWERSHELL, re.IGNORECASE)
-_NAMES_ERROR = re.compile(_ERROR_NAMED)
-_LIKE_WARNING = re.compile(_WARNING, re.IGNORECASE)
-_LIKE_WORDS = re.compile(_WORDS)
-_LIKE_PROGRESS = re.compile(_PROGRESS)
-_RESTARTING = re.compile(
-    rb"A system shutdown is in progress|A system shutdown has already been scheduled|\((?:1115|1190)\)"
-)
+_LIKE_ERROR = regex(_ERROR + _NO_ERROR + rb"|" + _POWERSHELL, re.IGNORECASE)
+_NAMES_ERROR = regex(_ERROR_NAMED)
+_LIKE_WARNING = regex(_WARNING, re.IGNORECASE)
+_LIKE_WORDS = regex(_WORDS)
+_LIKE_PROGRESS = regex(_PROGRESS)
+_RESTARTING = regex(rb"A system shutdown is in progress|A system shutdown has already been scheduled|\((?:1115|1190)\)")
 
 
 def _for_many(source: bytes) -> Any:
@@ -73,7 +72,7 @@ _REMARKABLE = _for_many(
     )
 )
 _MOVING = _for_many(_PROGRESS)
-_OWN_STAMP = re.compile(rb"\W{0,2}\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\dZ]*|\W{0,2}\d\d:\d\d:\d\d[.,\d]*")
+_OWN_STAMP = regex(rb"\W{0,2}\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\dZ]*|\W{0,2}\d\d:\d\d:\d\d[.,\d]*")
 _FIGURES = b"0123456789.,#=>-|/\\ \xe2\x96\x88\x91\x92\x93\x81\x82\x83"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -45,7 +44,7 @@ class CachedLog:
         except (OSError, ValueError, AttributeError):
             return None
         same = (entry.get("etag"), entry.get("bytes")) == (etag, size) == (etag, len(data))
-        return data if same and entry.get("sha256") == hashlib.sha256(data).hexdigest() else None
+        return data if same and entry.get("sha256") == _fingerprint(data) else None
 
     def told(self, etag: str, size: int) -> bool:
         """Whether the report of that blob, as it is, is kept."""
@@ -60,7 +59,7 @@ class CachedLog:
         """Keep the log. Raises OSError."""
         make_directory(self.path)
         replace_file(self.path / LOG, data)
-        entry = {**self._key, "etag": etag, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        entry = {**self._key, "etag": etag, "bytes": len(data), "sha256": _fingerprint(data)}
         replace_file(self.path / _ENTRY, json.dumps(entry, indent=1).encode() + b"\n")
 
     def save_report(self, report: Mapping[str, object]) -> None:
@@ -77,7 +76,7 @@ class LogCache:
 
     def entry(self, account: str, folder: str) -> CachedLog:
         """The place of one run folder. Both names are somebody else's, and make no path by themselves."""
-        proof = hashlib.sha256(f"{account}\n{folder}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        proof = _fingerprint(f"{account}\n{folder}".encode("utf-8", "surrogatepass"))[:12]
         return CachedLog(self.path / f"{safe_name(folder, _NAME_MAX)}-{proof}", account, folder)
 
     def reports(self) -> Iterator[Mapping[str, object]]:
@@ -105,3 +104,9 @@ class LogCache:
             ]
         except OSError:
             return []
+
+
+def _fingerprint(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import sys
 import zlib
 from collections.abc import Mapping
@@ -43,6 +42,7 @@ def read_whole(path: str | Path) -> bytes:
 
 
 def _unpacked(data: bytes, name: str) -> bytes:
+    import gzip
     from io import BytesIO
 
     from aibtui.sources.bundled import unpacked_most

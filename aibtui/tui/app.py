@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 from rich.text import Text
@@ -26,8 +26,10 @@ from aibtui.tui.commands import Actions
 from aibtui.tui.notices import Notices
 from aibtui.tui.plain_glyphs import PlainGlyphs
 from aibtui.tui.screens.build import BuildScreen
-from aibtui.tui.screens.runs import Builds, RunsScreen, Seen
-from aibtui.tui.watched import Watched, failure_sentence
+from aibtui.tui.watched import Seen, Watched, failure_sentence
+
+if TYPE_CHECKING:
+    from aibtui.tui.screens.runs import Builds, RunsScreen
 
 TICK = 1.0
 """Seconds of real time between two drawings of what only the clock changes."""
@@ -98,9 +100,9 @@ class WatchApp(App[None]):
             BuildScreen(watched, zone=zone, chat=chat, noise=noise, mask=mask, browse=browse, name=f"build-{place}")
             for place, watched in enumerate(builds)
         ]
+        self._table = _table(zone) if len(builds) > 1 else None
         self._clock = clock
         self._aside = False
-        self._zone = zone
         self._notices = notices or Notices({}, bell=False, notify=False)
         self._remember_theme = remember_theme
         if ascii:
@@ -123,7 +125,11 @@ class WatchApp(App[None]):
         return self.failures[0]
 
     def get_default_screen(self) -> Screen[None]:
-        return self._screens[0] if len(self._screens) == 1 else RunsScreen(zone=self._zone, id="runs")
+        screen = self._table or self._screens[0]
+        # Textual sets these when the first page is drawn already, and then lays out and draws it anew.
+        for size, breakpoints in zip(self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
+            screen.add_class(max(each for each in breakpoints if size >= each[0])[1], update=False)
+        return screen
 
     def on_mount(self) -> None:
         self._notices.open(self._to_terminal)
@@ -150,8 +156,8 @@ class WatchApp(App[None]):
         for screen in self._screens:
             if screen in self.screen_stack:
                 screen.now = now
-        if isinstance(self.default_screen, RunsScreen):
-            self.default_screen.now = now
+        if self._table is not None:
+            self._table.now = now
 
     def _begin(self) -> None:
         """Watch, now that the screen shows what is there already: the first look may take its time."""
@@ -195,8 +201,8 @@ class WatchApp(App[None]):
 
     def _see(self, place: int, seen: Seen) -> None:
         self.seen[place] = seen
-        if isinstance(self.default_screen, RunsScreen):
-            self.default_screen.builds = tuple(self.seen)
+        if self._table is not None:
+            self._table.builds = tuple(self.seen)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is not WorkerState.ERROR:
@@ -253,6 +259,12 @@ class WatchApp(App[None]):
             _to_stderr(sequence)  # Textual's writer has stopped
         elif self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
+
+
+def _table(zone: tzinfo | None) -> RunsScreen:
+    from aibtui.tui.screens.runs import RunsScreen
+
+    return RunsScreen(zone=zone, id="runs")
 
 
 def _to_stderr(sequence: str) -> None:

@@ -73,8 +73,9 @@ async def _run(screen: Screen[object], node: DOMNode, action: str) -> None:
 
 def binding_ids() -> list[str]:
     """Every id that a key may be chosen for."""
+    from aibtui.tui import log_line  # noqa: F401 - its bindings count too
     from aibtui.tui.app import WatchApp
-    from aibtui.tui.screens import compare, explain  # noqa: F401 - their bindings count too
+    from aibtui.tui.screens import compare, explain, runs  # noqa: F401 - their bindings count too
 
     kinds: list[type[DOMNode]] = [WatchApp, *_all_of(Screen), *_all_of(Widget)]
     ours = [kind for kind in kinds if kind.__module__.startswith("aibtui.")]

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from rich.style import Style
 from textual import work
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
@@ -78,11 +78,13 @@ class LogCanvas(Titled):
         self._folded_once = False
         self._evidence = Evidence()
         self._strips: list[Strip] | None = None
+        self._laid_out_for = Size()
         self._announced: list[Strip] = []
         self._changing = False
 
     def on_mount(self) -> None:
-        self._catch_up()
+        self._grown()
+        self.call_after_refresh(self._catch_up)
 
     def on_resize(self) -> None:
         self._laid_out_anew()
@@ -165,6 +167,10 @@ class LogCanvas(Titled):
         return title + (rows if crop.column_span == (0, width) else [row.crop(crop.x, crop.right) for row in rows])
 
     def _drawn(self) -> list[Strip]:
+        if self._laid_out_for != self.size:  # Textual paints before it tells of the size
+            self._look_anew()
+            self._page.settle()
+            self._strips = None
         if self._strips is None:
             self._strips = self._draw()
         return self._strips
@@ -336,7 +342,7 @@ class LogCanvas(Titled):
         self._changed()
 
     def _look_anew(self) -> None:
-        region = self.scrollable_content_region
+        region, self._laid_out_for = self.scrollable_content_region, self.size
         prompts = self.query(LogPrompt)
         self._page.height = max(1, region.height - bool(prompts and prompts.first().display))
         update, cause = self.update, self.update.root_cause if self.update is not None else None

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import tzinfo
 
 from textual import events
-from textual.app import ComposeResult
 
 from aibtui.tui.log_canvas import LogCanvas
 from aibtui.tui.log_find import BadPattern, Query
@@ -27,14 +26,12 @@ class LogFinder(LogCanvas):
         self._before: tuple[Query | None, Query | None, bool] = (None, None, False)
         self._wrong = ""
         self._actions: Mapping[str, str] | None = None
-
-    def compose(self) -> ComposeResult:
-        yield LogPrompt()
+        self._prompt: LogPrompt | None = None  # made when something is asked for first: the first page is sooner there
 
     async def on_key(self, event: events.Key) -> None:
         # A binding is looked up only after the key has gone the whole way up. What is typed right behind a prompt's key
         # would come here and not to the prompt; and the way takes as long as drawing a third of the page.
-        if self.query_one(LogPrompt).take(event) or (self.has_focus and await self._act(event.key)):
+        if (self._prompt is not None and self._prompt.take(event)) or (self.has_focus and await self._act(event.key)):
             event.stop()
 
     async def _act(self, key: str) -> bool:
@@ -48,12 +45,15 @@ class LogFinder(LogCanvas):
             self._actions = {key: each.binding.action for key, each in bound if each.node is self}
         return self._actions
 
-    def action_ask(self, purpose: Purpose) -> None:
+    async def action_ask(self, purpose: Purpose) -> None:
+        if self._prompt is None:
+            self._prompt = LogPrompt()
+            await self.mount(self._prompt)
         self._left = self._page.place
         self._before = self._search.query, self._filter_query(), self._rows.filtered == "inverse"
         page = self._page.strips
         self._from = page[0][0].line if page else 0
-        self.query_one(LogPrompt).ask(purpose)
+        self._prompt.ask(purpose)
         self._room_changed()
 
     def on_log_prompt_typed(self, event: LogPrompt.Typed) -> None:
@@ -91,7 +91,8 @@ class LogFinder(LogCanvas):
     def _close_prompt(self) -> None:
         self._wrong = ""
         self._left = None
-        self.query_one(LogPrompt).close()
+        if self._prompt is not None:
+            self._prompt.close()
         self.screen.set_focus(self)
         self._room_changed()
         self._moved()
@@ -155,9 +156,11 @@ class LogFinder(LogCanvas):
         self._go_to_sought()
 
     def _say_below(self) -> None:
+        prompt = self._prompt
+        if prompt is None:
+            return
         cursor = self._page.cursor
         said = self._wrong or self._search.said(cursor.line if cursor is not None and not self.follow else None)
-        prompt = self.query_one(LogPrompt)
         shown = prompt.display
         prompt.say(self._search.standing(), said, bad=bool(self._wrong))
         if prompt.display != shown:

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from aibtui.core.build import Step
+from aibtui.core.regex import regex
 from aibtui.tui.log_rows import LogRows
 from aibtui.tui.log_text import LogText
 
-_TIME: Final = re.compile(r"(\+)?(\d{1,3}):(\d\d)(?::(\d\d))?")
-_STEP: Final = re.compile(r"s(?:tep)? ?(\d+)", re.IGNORECASE)
+_TIME: Final = regex(r"(\+)?(\d{1,3}):(\d\d)(?::(\d\d))?")
+_STEP: Final = regex(r"s(?:tep)? ?(\d+)", re.IGNORECASE)
 
 
 class NoPlace(ValueError):

@@ -13,8 +13,8 @@ from aibtui.core.index import BLOCK, LONGEST, LineIndex, Stretch
 from aibtui.core.lines import MAX_LINE, Line, parse_line
 from aibtui.safetext import LINE_LIMIT, SafeText, clean
 
-TAIL: Final = 256 * 1024
-"""A longer log is shown from its end first, from about this many bytes before it."""
+TAIL: Final = 64 * 1024
+"""A longer log is shown from its end first, from about this many bytes before it: some pages, in a few milliseconds."""
 SLICE: Final = 32 * 1024
 """As much as is indexed in one step: less than a millisecond's work."""
 _BLOCKS: Final = 16
@@ -76,8 +76,8 @@ class Drawable(Struct, frozen=True):
 class LogText:
     """The lines of a LogReader: where they are, and each of them when it is asked for. Lines count from 0.
 
-    The end is there at once: of a long log the last TAIL bytes are indexed first, and the whole behind them, slice by
-    slice. When the whole is known `step` moves to it, and says by how many lines what was known has moved down.
+    The end is there at once: the last TAIL bytes are indexed when it is opened, the whole of a longer log behind them,
+    slice by slice. When that is known `step` moves to it, and says by how many lines what was known has moved down.
     """
 
     def __init__(self, reader: LogReader) -> None:
@@ -93,12 +93,13 @@ class LogText:
         self._whole: LineIndex | None = None
         self._lines_above = 0
         size = self._reader.size
-        if size <= TAIL:
-            self.index = LineIndex()
-            return
-        head = self._read(size - TAIL, TAIL)
-        self.index = LineIndex(size - TAIL + head.find(b"\n") + 1)
-        self._whole = LineIndex()
+        beyond = max(0, size - TAIL)
+        tail = self._read(beyond, size - beyond)
+        first = tail.find(b"\n") + 1 if beyond else 0
+        self.index = LineIndex(beyond + first)
+        self.index.feed(tail[first:])
+        if beyond:
+            self._whole = LineIndex()
 
     @property
     def complete(self) -> bool:

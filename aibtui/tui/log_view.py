@@ -13,7 +13,6 @@ from aibtui.safetext import clean
 from aibtui.tui import log_keys
 from aibtui.tui.log_copy import Taken, take_lines, take_rows, take_span
 from aibtui.tui.log_finder import LogFinder
-from aibtui.tui.log_line import WholeLine
 from aibtui.tui.log_paint import SELECT_AT, TIMES
 from aibtui.tui.log_rows import HEADLINE, LINE, RUN_ROW, Row
 from aibtui.tui.log_stream import PlainRows
@@ -170,6 +169,8 @@ class LogView(LogFinder, can_focus=True, inherit_bindings=False):
             if copy:
                 row = Row(line, LINE, line)
                 self._hand_over(take_rows(self._text, self._rows, row, row, mask=self._mask))
+
+        from aibtui.tui.log_line import WholeLine
 
         self.app.push_screen(WholeLine(title, whole.text), then)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.screen import Screen, ScreenResultType
 from textual.style import Style
 
@@ -19,3 +20,7 @@ class WatchScreen(Screen[ScreenResultType]):
         # A partial style has no background in Textual 8.2 (it is blended away); pills are made of theirs.
         pill = any(name.startswith("is-pill") for name in component_classes)
         return super().get_visual_style(*component_classes, partial=partial and not pill)
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        if not self.stack_updates:
+            event.refresh_styles = False  # every widget got its styles when it was mounted, just now

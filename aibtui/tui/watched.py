@@ -42,6 +42,14 @@ class Watched(Struct, frozen=True):
         return clean(self.title)
 
 
+class Seen(Struct, frozen=True):
+    """What is known of a build: its name, the newest Update, and why its watch broke off if it did."""
+
+    name: SafeText
+    update: Update | None = None
+    failure: SafeText | None = None
+
+
 def failure_sentence(error: BaseException | None) -> SafeText:
     """What broke the watch off, and what to do next where the error says so."""
     said = str(error).strip() or type(error).__name__

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from aibtui.tui.app import WatchApp
 from aibtui.tui.log_text import SLICE, TAIL, CurrentLog, LogText
@@ -230,3 +232,20 @@ def test_another_run_is_another_generation() -> None:
     second.replaced(b"three\n")
     assert current.generation == 2
     assert current.read(0, 5) == b"three"
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 15)])
+async def test_what_is_drawn_first_has_the_end_of_the_log_and_is_laid_out_as_it_stays(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[Region, str]] = []
+
+    def display(watch: WatchApp, screen: Screen[object], renderable: object) -> None:
+        if renderable is not None:
+            drawn.append((screen.query_one(LogView).region, shown(watch)[-1]))
+
+    monkeypatch.setattr(WatchApp, "_display", display)
+    async with app(Feed(update()), MemoryLog(lines(1, 12_000))).run_test(size=size) as pilot:
+        await settle(pilot)
+    assert "entry 12000." in drawn[0][1]
+    assert {region for region, _ in drawn} == {drawn[0][0]}

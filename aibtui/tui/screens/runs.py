@@ -7,7 +7,6 @@ from datetime import datetime, tzinfo
 from itertools import zip_longest
 from typing import ClassVar
 
-from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -18,26 +17,19 @@ from textual.widgets.option_list import Option
 
 from aibtui import wording
 from aibtui.core.updates import Update
-from aibtui.safetext import SafeText, clean
+from aibtui.safetext import clean
 from aibtui.tui.drawing import SEVERITY_MEANINGS, STATE_MEANINGS, fit, gauge, part, remote, row, spread
 from aibtui.tui.key_bar import KeyBar
 from aibtui.tui.panels.header import OUTCOME_MEANINGS, forecast_end, status_pill
 from aibtui.tui.panels.panel import run_elapsed
 from aibtui.tui.screen import WatchScreen
 from aibtui.tui.titled import Titled
+from aibtui.tui.watched import Seen
 
 _PILL = 20
 _TIME = 9
 _ALERTS = 12
 _GAUGE = 8
-
-
-class Seen(Struct, frozen=True):
-    """A build as the table draws it: its name, the newest Update, and why its watch broke off if it did."""
-
-    name: SafeText
-    update: Update | None = None
-    failure: SafeText | None = None
 
 
 class Builds(OptionList, Titled, inherit_bindings=False):
