@@ -22,7 +22,7 @@ _BELOW = 24
 _ABOVE = 16
 _MOST_LINES = 800
 _LONGEST_TEXT = 8000
-_ENOUGH = 256 * 1024
+_ENOUGH = 8 << 20  # bytes: a step of the usual size is looked into once, when it ends
 _NUMBER = attrgetter("number")
 
 
@@ -86,15 +86,16 @@ class Clues:
                 self._take(number, offset, block, step)
 
     def _take_newest(self, hints: list[tuple[int, int]], block: Block, step: Step) -> None:
-        """Only the newest lines will be kept: a few of the last clues may be enough, or more, or most of them."""
-        clues = (hint for hint in reversed(hints) if self._is_clue(block, hint[1]))
-        found: list[tuple[int, int]] = []
-        for enough in (_likely_enough([number for number, _ in hints]), _MOST_LINES):
-            found += islice(clues, enough - len(found))
+        """Only the newest lines will be kept: the last hints may be enough, else all of them are looked into."""
+        likely = _likely_enough([number for number, _ in hints])
+        for last in (hints[-likely:], hints):
+            clues = (hint for hint in reversed(last) if self._is_clue(block, hint[1]))
+            found = list(islice(clues, _MOST_LINES))
             before = self._newest.copy(), set(self._gaps), self._next, self._offset, self._wanted
             for number, offset in reversed(found):
                 self._take(number, offset, block, step)
-            if len(found) < enough or (self._newest and self._newest[0].number >= found[-1][0]):
+            only_new = found and self._newest and self._newest[0].number >= found[-1][0]
+            if only_new or len(last) == len(hints):
                 return
             self._newest, self._gaps, self._next, self._offset, self._wanted = before
 
@@ -181,7 +182,7 @@ class Clues:
 
 
 def _likely_enough(numbers: Sequence[int]) -> int:
-    """How many of the last of these lines have MOST_LINES lines around them, and some more, where all are clues."""
+    """How many of the last of these lines have MOST_LINES lines around them, and some more, if all are clues."""
     lines = -_MOST_LINES // 4
     for count, (below, number) in enumerate(pairwise(reversed(numbers)), start=2):
         lines += min(below - number, _ABOVE + _BELOW)
