@@ -31,9 +31,11 @@ from tests.bench.terminal import Terminal, python
 
 POLL = 5
 AGO = timedelta(seconds=90)  # the builds began before the watch does
+SILENT = timedelta(minutes=5)  # and a silent one so long ago that nothing is to be told of its silence meanwhile
 _LOG = "customization.log"
 _SAID = "Copying /opt/toolchain-{n}/setup-{hex:8}.tar to the image, part {n} of {times}"
 _SETTLES = 10
+_RESTS = 20  # as long again until a screen that nobody touches, and a build that is silent, are at rest
 
 
 def scenario(number: int, rate: float, seconds: float) -> Scenario:
@@ -56,9 +58,9 @@ def scenario(number: int, rate: float, seconds: float) -> Scenario:
 
 async def serve(builds: int, rate: float, seconds: float) -> None:
     """Play the builds in real time; name their templates, then answer each line of stdin with what was asked since."""
-    shift = 0.0
-    clock = ScenarioClock(1, datetime.now(UTC) - AGO, monotonic=lambda: time.monotonic() + shift)
-    shift = AGO.total_seconds()
+    shift, ago = 0.0, AGO if rate else SILENT
+    clock = ScenarioClock(1, datetime.now(UTC) - ago, monotonic=lambda: time.monotonic() + shift)
+    shift = ago.total_seconds()
     first, *others = (scenario(number, rate, seconds) for number in range(1, builds + 1))
     async with Emulator(first, clock, others=others) as emulator:
         print(json.dumps([emulator.endpoint, *emulator.template_ids]), flush=True)
@@ -145,10 +147,11 @@ def at_once(watches: Sequence[Watch], seconds: float) -> list[Watched]:
     with ExitStack() as stack:
         running = []
         for builds, rate, words in watches:
-            talks = 1 if rate == 0 else AGO.total_seconds() + seconds + 3 * _SETTLES
+            talks = 1 if rate == 0 else AGO.total_seconds() + seconds + 3 * _SETTLES + _RESTS
             served = stack.enter_context(Served(builds, rate, talks))
             running.append((served, stack.enter_context(watching(served, *words))))
-        time.sleep(_SETTLES + max(builds for builds, _, _ in watches) / 4)
+        rests = _RESTS if any(rate == 0 for _, rate, _ in watches) else 0
+        time.sleep(_SETTLES + rests + max(builds for builds, _, _ in watches) / 4)
         for served, _ in running:
             served.asked()
         before, began = [terminal.cpu() for _, terminal in running], time.monotonic()
