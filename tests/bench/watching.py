@@ -34,8 +34,7 @@ AGO = timedelta(seconds=90)  # the builds began before the watch does
 SILENT = timedelta(minutes=5)  # and a silent one so long ago that nothing is to be told of its silence meanwhile
 _LOG = "customization.log"
 _SAID = "Copying /opt/toolchain-{n}/setup-{hex:8}.tar to the image, part {n} of {times}"
-_SETTLES = 10
-_RESTS = 20  # as long again until a screen that nobody touches, and a build that is silent, are at rest
+_SETTLES = 30  # until all that was printed before is read, and a screen that nobody touches is at rest
 
 
 def scenario(number: int, rate: float, seconds: float) -> Scenario:
@@ -147,11 +146,10 @@ def at_once(watches: Sequence[Watch], seconds: float) -> list[Watched]:
     with ExitStack() as stack:
         running = []
         for builds, rate, words in watches:
-            talks = 1 if rate == 0 else AGO.total_seconds() + seconds + 3 * _SETTLES + _RESTS
+            talks = 1 if rate == 0 else AGO.total_seconds() + seconds + 3 * _SETTLES
             served = stack.enter_context(Served(builds, rate, talks))
             running.append((served, stack.enter_context(watching(served, *words))))
-        rests = _RESTS if any(rate == 0 for _, rate, _ in watches) else 0
-        time.sleep(_SETTLES + rests + max(builds for builds, _, _ in watches) / 4)
+        time.sleep(_SETTLES + max(builds for builds, _, _ in watches) / 4)
         for served, _ in running:
             served.asked()
         before, began = [terminal.cpu() for _, terminal in running], time.monotonic()
@@ -170,7 +168,7 @@ def measure(quick: bool) -> list[Row]:
     if quick:
         idle, busy, many = ([one] for one in at_once(watches, 10))
     else:
-        idle, busy, many = ([at_once([watch], 40)[0] for _ in range(3)] for watch in watches)
+        idle, busy, many = ([at_once([watch], 30)[0] for _ in range(3)] for watch in watches)
     asked = idle[0].asked
     return [
         Row("idle, looking every 5 s: CPU", "%", tuple(each.cpu for each in idle), goal=0.5),
