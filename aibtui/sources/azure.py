@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aibtui.sources.template_status import TemplateStatus
 
 _LONGEST = timedelta(seconds=30)
+_TOGETHER = timedelta(seconds=1)  # so much the run state is asked later, for one wake-up and not two
 _NO_ACCESS = 4
 
 
@@ -210,5 +211,7 @@ class AzureSource:
         return self._log.complete(at, self._over_since, status)
 
     def _pause(self, at: datetime, template: TemplateStatus) -> timedelta:
-        due = min(template.due, self._log.due) if self._log is not None else template.due
+        due = template.due
+        if self._log is not None and self._log.due < due + _TOGETHER:
+            due = self._log.due
         return min(max(due - at, timedelta()), _LONGEST)

@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from aibtui.core.updates import Update
+from aibtui.core.updates import TransportChanged, Update
 from aibtui.safetext import clean, clean_lines
 from aibtui.tui.commands import Actions
+from aibtui.tui.input_rest import resting
 from aibtui.tui.notices import Notices
 from aibtui.tui.plain_glyphs import PlainGlyphs
 from aibtui.tui.screens.build import BuildScreen
+from aibtui.tui.ticks import Frames, Ticks
 from aibtui.tui.watched import Seen, Watched, failure_sentence
 
 if TYPE_CHECKING:
     from aibtui.tui.screens.runs import Builds, RunsScreen
-
-TICK = 1.0
-"""Seconds of real time between two drawings of what only the clock changes."""
-
 
 _TURN = 0.01
 """Seconds for keys and drawing after a look that took longer to digest; after a short one a turn of the loop does."""
@@ -102,6 +102,8 @@ class WatchApp(App[None]):
         ]
         self._table = _table(zone) if len(builds) > 1 else None
         self._clock = clock
+        self._ticks: Ticks | None = None
+        self._frames = Frames(self, self._draw_seen)
         self._aside = False
         self._notices = notices or Notices({}, bell=False, notify=False)
         self._remember_theme = remember_theme
@@ -124,6 +126,9 @@ class WatchApp(App[None]):
         """What broke the watch of the only, or first, build off."""
         return self.failures[0]
 
+    def get_driver_class(self) -> type[Driver]:
+        return resting(super().get_driver_class())
+
     def get_default_screen(self) -> Screen[None]:
         screen = self._table or self._screens[0]
         # Textual sets these when the first page is drawn already, and then lays out and draws it anew.
@@ -142,7 +147,7 @@ class WatchApp(App[None]):
             for screen in self._screens:
                 self.install_screen(screen, screen.name or "")
         self._tick()
-        self.set_interval(TICK, self._tick)
+        self._ticks = Ticks(self, self._tick)
         self.call_after_refresh(self._begin)
 
     async def show(self) -> None:
@@ -158,6 +163,11 @@ class WatchApp(App[None]):
                 screen.now = now
         if self._table is not None:
             self._table.now = now
+
+    async def on_event(self, event: events.Event) -> None:
+        if self._ticks is not None and isinstance(event, events.InputEvent | events.AppFocus):
+            self._ticks.stir()
+        await super().on_event(event)
 
     def _begin(self) -> None:
         """Watch, now that the screen shows what is there already: the first look may take its time."""
@@ -183,14 +193,12 @@ class WatchApp(App[None]):
         self.now = self._clock()
 
     async def _watch(self, place: int) -> None:
-        watched, screen = self._watched[place], self._screens[place]
+        watched = self._watched[place]
         updates, time = watched.updates(), asyncio.get_running_loop().time
         try:
             since = time()
             async for update in updates:
-                recording = watched.recording()
-                screen.recorded = clean(recording) if recording else None
-                screen.update = update
+                self._stir(self.seen[place].update, update)
                 self._see(place, replace(self.seen[place], update=update))
                 self._notices.update(watched.name, update)
                 await asyncio.sleep(_TURN if time() - since > _TURN else 0)
@@ -199,8 +207,25 @@ class WatchApp(App[None]):
             if isinstance(updates, AsyncGenerator):
                 await updates.aclose()
 
+    def _stir(self, before: Update | None, update: Update) -> None:
+        if self._ticks is None:
+            return
+        grown = before is None or before.build.bytes != update.build.bytes
+        if grown or any(not isinstance(change, TransportChanged) for change in update.changes):
+            self._ticks.stir()
+        else:
+            self._ticks.looked()
+
     def _see(self, place: int, seen: Seen) -> None:
         self.seen[place] = seen
+        self._frames.came()
+
+    def _draw_seen(self) -> None:
+        for watched, screen, seen in zip(self._watched, self._screens, self.seen, strict=True):
+            if screen.update is not seen.update:
+                recording = watched.recording()
+                screen.recorded = clean(recording) if recording else None
+                screen.update = seen.update
         if self._table is not None:
             self._table.builds = tuple(self.seen)
 

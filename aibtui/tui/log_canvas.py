@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, tzinfo
-from typing import ClassVar, Final
+from typing import Final
 
 from rich.style import Style
 from textual import work
@@ -19,7 +19,7 @@ from aibtui.safetext import SafeText
 from aibtui.tui.log_map import LogMap
 from aibtui.tui.log_marks import Bookmarks, Evidence
 from aibtui.tui.log_page import Page
-from aibtui.tui.log_paint import COMPONENTS, Look, Painter, Times
+from aibtui.tui.log_paint import Look, Painter, Times
 from aibtui.tui.log_prompt import LogPrompt
 from aibtui.tui.log_rows import EVERYTHING, HEADLINE, LINE, LogRows, Row, folds_at_first
 from aibtui.tui.log_search import Search
@@ -36,7 +36,7 @@ _HURRIED_TURN: Final = 0.008
 """The same while somebody waits for the first hit, and much else is drawn because the prompt came or went."""
 _DRAWN_EVERY: Final = 0.1
 """Seconds between two drawings while that goes on."""
-_GROUNDS: Final = frozenset({"log--cursor", "log--marked", "log--thumb"})
+_GROUNDS: Final = frozenset({"log--cursor", "log--cursor-focused", "log--marked", "log--thumb"})
 
 
 class LogCanvas(Titled):
@@ -45,8 +45,6 @@ class LogCanvas(Titled):
     `update` is what is known of the build, `now` the time until which a running step is measured, `recorded` where
     the log is kept.
     """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
 
     update: reactive[Update | None] = reactive(None, repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
@@ -89,10 +87,9 @@ class LogCanvas(Titled):
     def on_resize(self) -> None:
         self._laid_out_anew()
 
-    def on_focus(self) -> None:
-        self._changed()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        # No style depends on it; Textual would look all of them up again, and those of the prompt's widgets.
+        self._write_title()
         self._changed()
 
     def notify_style_update(self) -> None:
@@ -185,12 +182,12 @@ class LogCanvas(Titled):
             said = " the build prints nothing yet; + shows more" if self._text.index.lines else " no log yet"
         now = max((at for at in (self.now, self.update.at if self.update else None) if at), default=None)
         selected = self.screen.get_component_rich_style("screen--selection")
-        over = Over(None if self.follow else end, marked, self.text_selection, selected, now, said)
+        over = Over(None if self.follow else end, self.has_focus, marked, self.text_selection, selected, now, said)
         return self._sheet.draw(self._page, over)
 
     def _style_of(self, component: str) -> Style:
         """A component's style; its background only where that is the point of it."""
-        style = self.get_component_rich_style(component)
+        style = self.screen.get_component_rich_style(component)
         if component in _GROUNDS:
             return Style(bgcolor=style.bgcolor, bold=style.bold, underline=style.underline)
         ground = style.bgcolor if component == "log--hit" else None
@@ -311,7 +308,7 @@ class LogCanvas(Titled):
         self._strips = None
         if not self._changing:
             self._changing = True
-            self.call_next(self._refresh_changed)
+            self.call_later(self._refresh_changed)
 
     def _refresh_changed(self) -> None:
         """Have those lines painted again that look different; all of them would take several times as long."""

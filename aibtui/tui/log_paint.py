@@ -49,7 +49,7 @@ _STATES: Final[dict[State, str]] = {
 }
 COMPONENTS: Final = frozenset(
     {*_KINDS.values(), "log--time", "log--step", "log--good", "log--rule", "log--hit", "log--hit-mark"}
-    | {"log--cursor", "log--marked", "log--thumb", "log--track"}
+    | {"log--cursor", "log--cursor-focused", "log--marked", "log--thumb", "log--track"}
 )
 _BOLD: Final = Style(bold=True)
 _FEW_CELLS: Final = 72

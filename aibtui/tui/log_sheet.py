@@ -20,12 +20,13 @@ BAR: Final = 1
 
 
 class Over(NamedTuple):
-    """What lies over the rows: the cursor, marked rows from one to the other, a selection with its style.
+    """What lies over the rows: the cursor, and whether keys move it; marked rows from one to the other, a selection.
 
     `now` is the time until which a running step is measured; `said` stands where there are no rows.
     """
 
     cursor: Row | None
+    focused: bool
     marked: tuple[tuple[int, int], tuple[int, int]] | None
     selection: Selection | None
     selected: Style
@@ -62,7 +63,7 @@ class Sheet:
         if over.marked is not None and over.marked[0] <= row[:2] <= over.marked[1]:
             strip = self._painter.overlay(strip, "log--marked")
         if row == over.cursor:
-            strip = self._painter.overlay(strip, "log--cursor")
+            strip = self._painter.overlay(strip, "log--cursor-focused" if over.focused else "log--cursor")
         if strip is not drawn:
             return self._finish(strip, cell)
         key = row.line, row.kind, part, cell

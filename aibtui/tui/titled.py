@@ -25,10 +25,8 @@ class Titled(Widget):
     def on_resize(self) -> None:
         self._write_title()
 
-    def on_focus(self) -> None:
-        self._write_title()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self._write_title()
 
     def notify_style_update(self) -> None:

@@ -154,7 +154,7 @@ def _late(while_what: str, figures: Sequence[float]) -> Iterator[Row]:
 
 def measure(quick: bool, size: int = 0, lnav: str = "lnav", toolong: str = "tl") -> list[Row]:
     """All of it, on one log of `size` bytes; 100 MB, or 5 where it is to be quick."""
-    size, count, rounds = size or (5_000_000 if quick else 100_000_000), 80 if quick else 200, 4 if quick else 10
+    size, count, rounds = size or (5_000_000 if quick else 100_000_000), 30 if quick else 200, 2 if quick else 10
     with tempfile.TemporaryDirectory() as folder:
         log, small = Path(folder) / "customization.log", Path(folder) / "small.log"
         write(log, size)
@@ -167,7 +167,7 @@ def _at_rest(log: Path, small: Path, count: int, rounds: int, lnav: str, toolong
     with viewing(small) as little:
         base = little.terminal.anonymous()
     ours: list[float] = []
-    theirs: dict[str, list[float]] = {lnav: [], toolong: []}
+    theirs: dict[str, list[float]] = {"lnav": [], "toolong": []}
     with viewing(log) as view:
         yield Row(f"all lines of {megabytes:,.0f} MB indexed", "s", (view.seconds,), goal=round(megabytes / 10, 1))
         yield from _late("while they are", view.late)
@@ -179,38 +179,37 @@ def _at_rest(log: Path, small: Path, count: int, rounds: int, lnav: str, toolong
             began, before = time.monotonic(), view.terminal.cpu()
             ours += keys(view, count // rounds)
             computed += view.terminal.cpu() - before - idle * (time.monotonic() - began)
-            theirs[lnav] += peer_keys([lnav, "-q", str(log)], 10)
-            theirs[toolong] += peer_keys([toolong, str(log)], 10)
+            theirs["lnav"] += peer_keys([lnav, "-q", str(log)], 10)
+            theirs["toolong"] += peer_keys([toolong, str(log)], 10)
         yield Row("key to paint", "ms", tuple(ours), goal=8)
         yield Row("key to paint, 95th percentile", "ms", (percentile(ours, 95),), goal=20)
         yield Row("computing for a key", "ms", (computed * 1000 / len(ours),))
         for peer, times in theirs.items():
-            goal = 0.25 if peer == toolong else None
-            yield Row("key to paint", "ms", tuple(ours), Path(peer).name, tuple(times), goal)
+            goal = 0.25 if peer == "toolong" else None
+            yield Row("key to paint", "ms", tuple(ours), peer, tuple(times), goal)
         yield from _late("at keys", view.lateness())
         yield from _searches(view, rounds, lnav, log)
 
 
 def _searches(view: View, rounds: int, lnav: str, log: Path) -> Iterator[Row]:
-    found: dict[str, list[float]] = {f"/{WORD}": [], "/need[l]e in .*zq\\d": [], f"&{WORD}": []}
-    late: dict[str, list[list[float]]] = {typed: [] for typed in found}
+    words = {"search": f"/{WORD}", "regular expression": "/need[l]e in .*zq\\d", "filter": f"&{WORD}"}
+    found: dict[str, list[float]] = {what: [] for what in words}
+    late: dict[str, list[float]] = {what: [] for what in words}
     peers = []
     for _ in range(rounds):
-        for typed, times in found.items():
+        for what, typed in words.items():
             view.lateness()
-            times.append(_search(view.terminal, PROOF.encode(), typed))
+            found[what].append(_search(view.terminal, PROOF.encode(), typed))
             view.terminal.rest(0.5, 60)
-            late[typed].append(view.lateness())
+            late[what].append(view.lateness()[1])
             view.terminal.press(b"\x1b")
             view.terminal.rest()
         peers += lnav_search(lnav, log)
-    names = ("search to a hit on the last line", "regular expression to the same", "filter to the same")
-    for name, (typed, times) in zip(names, found.items(), strict=True):
-        plain = typed == f"/{WORD}"
-        yield Row(
-            name, "ms", tuple(times), "lnav" if plain else "", tuple(peers) if plain else (), 0.2 if plain else None
-        )
-        yield Row("loop late meanwhile, longest", "ms", tuple(longest for _, longest in late[typed]), goal=20)
+    for what, times in found.items():
+        name, figures = f"{what} to the last line", tuple(times)
+        beside = ("lnav", tuple(peers), 0.2) if what == "search" else ()
+        yield Row(name, "ms", figures, *beside)
+        yield Row(f"loop late at a {what}, longest", "ms", tuple(late[what]), goal=20)
 
 
 def _growing(log: Path, count: int) -> Iterator[Row]:

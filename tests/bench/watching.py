@@ -31,9 +31,10 @@ from tests.bench.terminal import Terminal, python
 
 POLL = 5
 AGO = timedelta(seconds=90)  # the builds began before the watch does
+SILENT = timedelta(minutes=5)  # and a silent one so long ago that nothing is to be told of its silence meanwhile
 _LOG = "customization.log"
 _SAID = "Copying /opt/toolchain-{n}/setup-{hex:8}.tar to the image, part {n} of {times}"
-_SETTLES = 10
+_SETTLES = 30  # until all that was printed before is read, and a screen that nobody touches is at rest
 
 
 def scenario(number: int, rate: float, seconds: float) -> Scenario:
@@ -56,9 +57,9 @@ def scenario(number: int, rate: float, seconds: float) -> Scenario:
 
 async def serve(builds: int, rate: float, seconds: float) -> None:
     """Play the builds in real time; name their templates, then answer each line of stdin with what was asked since."""
-    shift = 0.0
-    clock = ScenarioClock(1, datetime.now(UTC) - AGO, monotonic=lambda: time.monotonic() + shift)
-    shift = AGO.total_seconds()
+    shift, ago = 0.0, AGO if rate else SILENT
+    clock = ScenarioClock(1, datetime.now(UTC) - ago, monotonic=lambda: time.monotonic() + shift)
+    shift = ago.total_seconds()
     first, *others = (scenario(number, rate, seconds) for number in range(1, builds + 1))
     async with Emulator(first, clock, others=others) as emulator:
         print(json.dumps([emulator.endpoint, *emulator.template_ids]), flush=True)
@@ -167,7 +168,7 @@ def measure(quick: bool) -> list[Row]:
     if quick:
         idle, busy, many = ([one] for one in at_once(watches, 10))
     else:
-        idle, busy, many = ([at_once([watch], 40)[0] for _ in range(3)] for watch in watches)
+        idle, busy, many = ([at_once([watch], 30)[0] for _ in range(3)] for watch in watches)
     asked = idle[0].asked
     return [
         Row("idle, looking every 5 s: CPU", "%", tuple(each.cpu for each in idle), goal=0.5),

@@ -61,6 +61,7 @@ class Panel(Titled):
         self.watched = title
         self.zone = zone
         self._painted: list[Content] | None = None
+        self._changing = False
         self._strips: dict[int, Strip] = {}
         self._styles: dict[str, Style] = {}
         self._made_for = Size()
@@ -83,13 +84,20 @@ class Panel(Titled):
         return self.draw(update, max(now, update.at), self.size.width, self.size.height)
 
     def _watch_update(self) -> None:
-        self._redraw()
+        self._changed()
 
     def _watch_now(self) -> None:
-        self._redraw()
+        self._changed()
+
+    def _changed(self) -> None:
+        """It may look different now. Update and time often come together, and are drawn together."""
+        if not self._changing and self._painted is not None:
+            self._changing = True
+            self.call_later(self._redraw)
 
     def _redraw(self) -> None:
         """Have those lines painted that look different now."""
+        self._changing = False
         before = self._painted
         if before is None:
             return  # all of it waits to be painted

@@ -21,6 +21,7 @@ from aibtui.core.portal import portal_page
 from aibtui.core.updates import Alert, Update
 from aibtui.safetext import SafeText, clean
 from aibtui.tui.key_bar import KeyBar
+from aibtui.tui.log_paint import COMPONENTS
 from aibtui.tui.log_view import LogView
 from aibtui.tui.normal_screen import any_key, write_lines
 from aibtui.tui.panels import PANELS
@@ -43,6 +44,8 @@ class BuildScreen(WatchScreen[None]):
     a browser, and returns False where there is none.
     """
 
+    # The log's looks are here and not with the log: Textual looks all of a widget's up again when its focus changes.
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "go('steps')", "Steps", id="go.steps", tooltip="Go to the steps", show=False),
         Binding("2", "go('now')", "Now", id="go.now", tooltip="Go to what happens now", show=False),
