@@ -103,7 +103,7 @@ class WatchApp(App[None]):
         self._table = _table(zone) if len(builds) > 1 else None
         self._clock = clock
         self._ticks: Ticks | None = None
-        self._frames = Frames(self, self._draw_seen)
+        self._frames = Frames(self, self._draw_seen, lambda: asyncio.get_running_loop().time())
         self._aside = False
         self._notices = notices or Notices({}, bell=False, notify=False)
         self._remember_theme = remember_theme

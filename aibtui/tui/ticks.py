@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -60,11 +59,15 @@ class Ticks:
 
 
 class Frames:
-    """Calls `draw` as soon as something came, but no oftener than a film needs; what came last is always drawn."""
+    """Calls `draw` as soon as something came, but no oftener than a film needs; what came last is always drawn.
 
-    def __init__(self, node: MessagePump, draw: Callable[[], None]) -> None:
+    `clock` tells the seconds, `node` has the timer.
+    """
+
+    def __init__(self, node: MessagePump, draw: Callable[[], None], clock: Callable[[], float]) -> None:
         self._node = node
         self._draw = draw
+        self._clock = clock
         self._next = 0.0
         self._waiting: Timer | None = None
 
@@ -72,7 +75,7 @@ class Frames:
         """Something is to be drawn."""
         if self._waiting is not None:
             return
-        wait = self._next - _AT_ONCE * FRAME - asyncio.get_running_loop().time()
+        wait = self._next - _AT_ONCE * FRAME - self._clock()
         if wait <= 0:
             self._go()
         else:
@@ -80,5 +83,5 @@ class Frames:
 
     def _go(self) -> None:
         self._waiting = None
-        self._next = max(self._next, asyncio.get_running_loop().time()) + FRAME
+        self._next = max(self._next, self._clock()) + FRAME
         self._draw()

@@ -171,7 +171,7 @@ def measure(quick: bool) -> list[Row]:
         idle, busy, many = ([at_once([watch], 30)[0] for _ in range(3)] for watch in watches)
     asked = idle[0].asked
     return [
-        Row("idle, looking every 5 s: CPU", "%", tuple(each.cpu for each in idle), goal=0.5),
+        Row("idle and left alone, looking every 5 s: CPU", "%", tuple(each.cpu for each in idle), goal=0.5),
         Row("idle: looks at the log's blob per 5 s", "", (asked.looks * POLL / idle[0].seconds,), goal=1),
         Row("idle: body of a quiet look", "bytes", (asked.quiet_bytes / max(1, asked.quiet),), goal=500),
         Row(f"{500 if quick else 2_000:,} lines a second: CPU", "%", tuple(each.cpu for each in busy), goal=15),

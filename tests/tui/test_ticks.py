@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aibtui.tui.screens.build import BuildScreen
-from aibtui.tui.ticks import FRAME, REST_AFTER, SELDOM, TICK, Ticks
+from aibtui.tui.ticks import FRAME, REST_AFTER, SELDOM, TICK, Frames, Ticks
 from tests.tui.builders import Feed, app, build, update
 
 
@@ -83,16 +83,56 @@ def test_else_a_look_changes_nothing_about_the_seconds(timers: Timers) -> None:
     assert (timers.resets, len(drawn)) == (0, 3)
 
 
-async def test_of_many_updates_few_are_drawn_and_the_last_one_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = []
-    monkeypatch.setattr(BuildScreen, "watch_update", lambda screen, before, now: drawn.append(now))
+class Film:
+    """A node with one timer and a clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.drawn: list[float] = []
+        self.due: tuple[float, Callable[[], None]] | None = None
+        node: Any = self
+        self.frames = Frames(node, lambda: self.drawn.append(self.now), lambda: self.now)
+
+    def set_timer(self, seconds: float, go: Callable[[], None]) -> Film:
+        assert self.due is None
+        self.due = (self.now + seconds, go)
+        return self
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass, and the timer with it."""
+        self.now += seconds
+        if self.due and self.now >= self.due[0]:
+            go, self.due = self.due[1], None
+            go()
+
+
+def test_of_what_comes_without_end_ten_a_second_are_drawn_and_the_last_always() -> None:
+    film = Film()
+    for _ in range(1000):
+        film.frames.came()
+        film.turn(0.01)
+    last = film.now
+    film.turn(1)
+    assert 10 / FRAME <= len(film.drawn) <= 10 / FRAME + 6
+    assert film.drawn[-1] >= last
+
+
+def test_what_comes_now_and_then_is_drawn_at_once_and_no_timer_runs() -> None:
+    film = Film()
+    for _ in range(20):
+        film.frames.came()
+        assert film.drawn[-1] == film.now
+        assert film.due is None
+        film.turn(1)
+
+
+async def test_of_many_updates_the_last_one_is_drawn() -> None:
     feed = Feed()
     async with app(feed).run_test() as pilot:
-        drawn.clear()
         many = [update(build=build(lines=number)) for number in range(200)]
         for each in many:
             feed.send(each)
-        while not drawn or drawn[-1] is not many[-1]:
+        screen = pilot.app.screen
+        assert isinstance(screen, BuildScreen)
+        while screen.update is not many[-1]:
             await asyncio.sleep(FRAME)
-        assert pilot.app.last_update is many[-1]  # type: ignore[attr-defined]
-        assert len(drawn) < len(many) / 4
