@@ -45,7 +45,7 @@ class TemplateStatus:
 
         Raises CannotWatch at the first look alone.
         """
-        if at < self.due - self._early:
+        if self.due - at > self._early:
             return None
         try:
             status = self._named(status_from_template(await self._arm.template(self._target)))
