@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -60,7 +60,7 @@ _NO_COMMAS, _COMMA_IS_POINT = str.maketrans("", "", ","), str.maketrans(",", "."
 _ALL_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 
-class Told(NamedTuple):
+class Told(Struct, frozen=True):
     """What a line says of a transfer; `sure` is false where it only mentions sizes."""
 
     name: str
@@ -328,7 +328,8 @@ def read(number: int, at: datetime | None, stream: Stream, text: str) -> Downloa
     for reader, operation in _readers(shown.encode("utf-8", "replace").translate(_ALL_ZERO).decode()):
         told = reader(stream, shown)
         if told:
-            return DownloadMoved(number, at, *told, operation, shown.strip())
+            name, done, total, percent = told.name, told.bytes, told.total, told.percent
+            return DownloadMoved(number, at, name, done, total, percent, told.sure, operation, shown.strip())
     return None
 
 

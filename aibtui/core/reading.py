@@ -72,7 +72,7 @@ class Reading:
         self._first_at: datetime | None = None
         self._arrived_at: datetime | None = None
         self._sampler, self._pulse = Sampler(), Pulse()
-        self._judged_at: dict[str, datetime] = {}
+        self._judge_at: dict[str, datetime] = {}
         self._drift = timedelta()
         self._acting: tuple[Scanned, int, Kind] | None = None
         self._calm, self._calm_by = False, self.fold.build
@@ -341,9 +341,10 @@ class Reading:
 
     def _due(self, what: str, at: datetime) -> bool:
         """Whether what lines show over time is to be judged again; for every line it would cost too much."""
-        if what in self._judged_at and at - self._judged_at[what] < _JUDGE_EVERY:
+        due = self._judge_at.get(what)
+        if due is not None and at < due:
             return False
-        self._judged_at[what] = at
+        self._judge_at[what] = at + _JUDGE_EVERY
         return True
 
     def _tell_format(self, lines: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import islice
 
 from msgspec import Struct, field
 
@@ -93,7 +94,7 @@ class Transfers:
 
     def take(self, event: DownloadMoved) -> bool:
         """Fold a progress line in; false while nothing proves that it is one."""
-        for transfer in self._all[: -_RECENT - 1 : -1]:
+        for transfer in islice(reversed(self._all), _RECENT):
             if transfer.goes_on(event):
                 transfer.move(event)
                 return True
