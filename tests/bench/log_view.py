@@ -194,22 +194,34 @@ def _at_rest(log: Path, small: Path, count: int, rounds: int, lnav: str, toolong
 def _searches(view: View, rounds: int, lnav: str, log: Path) -> Iterator[Row]:
     words = {"search": f"/{WORD}", "regular expression": "/need[l]e in .*zq\\d", "filter": f"&{WORD}"}
     found: dict[str, list[float]] = {what: [] for what in words}
-    late: dict[str, list[float]] = {what: [] for what in words}
+    late: dict[str, list[float]] = {}
     peers = []
     for _ in range(rounds):
         for what, typed in words.items():
             view.lateness()
             found[what].append(_search(view.terminal, PROOF.encode(), typed))
-            view.terminal.rest(0.5, 60)
-            late[what].append(view.lateness()[1])
+            _note(late, f"{what}, typed at one go", view)
             view.terminal.press(b"\x1b")
             view.terminal.rest()
+            view.terminal.press(b"g")
+            view.terminal.rest(0.5)
+            view.lateness()
+            steps = ((typed[0], "prompt, opening"), (typed[1:], what), ("\r", what), ("\x1b", "prompt, closing"))
+            for part, doing in steps:
+                view.terminal.press(part.encode())
+                _note(late, doing, view)
         peers += lnav_search(lnav, log)
     for what, times in found.items():
-        name, figures = f"{what} to the last line", tuple(times)
         beside = ("lnav", tuple(peers), 0.2) if what == "search" else ()
-        yield Row(name, "ms", figures, *beside)
-        yield Row(f"loop late at a {what}, longest", "ms", tuple(late[what]), goal=20)
+        yield Row(f"{what} to the last line", "ms", tuple(times), *beside)
+    for doing, figures in late.items():
+        yield Row(f"loop late at a {doing}, longest", "ms", tuple(figures), goal=20)
+
+
+def _note(late: dict[str, list[float]], doing: str, view: View) -> None:
+    """How late the loop was since the last time, once the screen is at rest."""
+    view.terminal.rest(0.5, 60)
+    late.setdefault(doing, []).append(view.lateness()[1])
 
 
 def _growing(log: Path, count: int) -> Iterator[Row]:
