@@ -154,6 +154,21 @@ async def test_a_replay_feeds_what_the_watch_fed(tmp_path: Path) -> None:
     assert live[-1] is not live[0]
 
 
+async def test_a_replay_that_is_late_waits_the_less_for_its_next_look(tmp_path: Path) -> None:
+    source = Script(look(RUNNING, part(0, b"one\n")), look(), look(RUNNING, part(4, b"two\n")))
+    await play(Watch(source, Monitor, Recordings(tmp_path), StepClock()))
+    kept = Recordings(tmp_path)
+    first, second, *_ = kept.load(kept.list()[0]).polls()
+    between = second.at - first.at
+    pauses = []
+    for late in (timedelta(), between / 4, 2 * between):
+        replay = ReplaySource(kept.load(kept.list()[0]), speed=1)
+        pauses.append((await replay.look(first.at + late)).pause)
+        await replay.close()
+    assert between
+    assert pauses == [between, between * 3 / 4, timedelta()]
+
+
 async def test_a_second_watcher_says_that_its_bytes_are_not_kept(tmp_path: Path) -> None:
     first = Watch(Script(look(RUNNING, part(0, b"one\n")), look()), Monitor, Recordings(tmp_path), StepClock())
     async with first, aclosing(first.updates()) as updates:

@@ -63,7 +63,7 @@ def blind(source: str) -> Blind:
 @lru_cache(maxsize=1024)
 def _digits(sign: str) -> str:
     """Those that a class, an escape or a digit of a pattern takes. What can be seen at a glance is not compiled."""
-    if sign.isdecimal():
+    if sign in _ALL:
         return sign
     listed = sign[1:-1].removeprefix("^")
     if sign[0] == "[" and not _UNCLEAR.search(listed.replace("0-9", "")):

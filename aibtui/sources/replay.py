@@ -24,17 +24,17 @@ class ReplaySource:
         self._next = next(self._polls, None)
 
     async def look(self, at: datetime) -> Poll:
-        """The next recorded look; its own time counts, not `at`."""
+        """The next recorded look, with its own time; where `at` is later, the one after it comes the sooner."""
         poll = self._next
         if poll is None:
             raise CannotWatch(f"Nothing was recorded of the run {self._run.id}.", "Show the runs with: aibtui runs", 3)
         self._next = next(self._polls, None)
-        return replace(poll, pause=self._pause(poll), ended=self._next is None)
+        return replace(poll, pause=self._pause(max(poll.at, at)), ended=self._next is None)
 
     async def close(self) -> None:
         self._run.close()
 
-    def _pause(self, poll: Poll) -> timedelta:
+    def _pause(self, since: datetime) -> timedelta:
         if self._next is None or self._speed is None:
             return timedelta()
-        return max(self._next.at - poll.at, timedelta()) / self._speed
+        return max(self._next.at - since, timedelta()) / self._speed

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from typing import Any, Final
 
 from textual.driver import Driver
 
 _ROUNDS: Final = 10
 """As often it wakes after the last input: an Escape alone is told from the begin of a sequence by waiting."""
+_ROUND: Final = 0.1
+"""Seconds that Textual's loop waits between two answers; it waits less only where there was input."""
 
 
 class SleepingEnd(threading.Event):
@@ -25,6 +28,7 @@ class SleepingEnd(threading.Event):
         self._descriptor = descriptor
         self._ear, self._mouth = os.pipe()
         self._rounds = 0
+        self._answered = 0.0
 
     def set(self) -> None:
         super().set()
@@ -38,9 +42,12 @@ class SleepingEnd(threading.Event):
 
     def is_set(self) -> bool:
         if threading.current_thread() is not threading.main_thread():
+            if time.monotonic() - self._answered < _ROUND:
+                self._rounds = 0  # the loop did not wait to the end: input came then, and perhaps an Escape alone
             asleep = self._rounds >= _ROUNDS
             ready = select.select([self._descriptor, self._ear], [], [], None if asleep else 0)[0]
             self._rounds = 0 if ready else self._rounds + 1
+            self._answered = time.monotonic()
         return super().is_set()
 
 

@@ -134,6 +134,11 @@ def test_no_line_is_lost_that_may_be_a_clue_or_an_error_of_arm(data: bytes) -> N
         ("exit [1-9]|gone", "exit (?:[1-9]|0)|gone", rf"exit {NOTHING}|gone"),
         (r"0x8a15[0-9a-f]{4}", r"0x0a00[0-9a-f]{4}", rf"{NOTHING}x{NOTHING}a{NOTHING}{NOTHING}[0-9a-f]{{4}}"),
         (r"a{3,7}(?P<n1>[^2])\x32", r"a{3,7}(?P<n1>[^2])(?:\x32|0)", rf"a{{3,7}}(?P<n1>{NOTHING}){NOTHING}"),
+        (
+            "\N{ARABIC-INDIC DIGIT THREE} of 5",
+            "\N{ARABIC-INDIC DIGIT THREE} of 0",
+            f"\N{ARABIC-INDIC DIGIT THREE} of {NOTHING}",
+        ),
         (r"\Qa.7\E[[:alpha:]]", r"a\.0[[:alpha:]]", rf"{NOTHING}[[:alpha:]]"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Iterator
 
@@ -14,36 +15,44 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows wakes Textual's
 
 
 class Input:
-    """A thread that reads as Textual's does, from a pipe."""
+    """A thread that reads as Textual's does, from a pipe; before its round `press_at` waits, a key is pressed."""
 
-    def __init__(self) -> None:
+    def __init__(self, press_at: int = 0) -> None:
         self._descriptor, self._keys = os.pipe()
-        os.set_blocking(self._descriptor, False)
+        self._press_at = press_at
         self.end = SleepingEnd(self._descriptor)
         self.rounds = 0
-        self.heard = threading.Event()
+        self.heard, self.waited = threading.Event(), threading.Event()
+        self.start()
+
+    def start(self) -> None:
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
 
     def press(self) -> None:
         os.write(self._keys, b"x")
 
+    def stop(self) -> None:
+        self.end.set()
+        self.thread.join(10)
+
     def _run(self) -> None:
         while not self.end.is_set():
             self.rounds += 1
-            try:
-                if os.read(self._descriptor, 16):
-                    self.heard.set()
-            except BlockingIOError:
-                pass
+            if self.rounds == self._press_at:
+                self.press()
+            if select.select([self._descriptor], [], [], 0.1)[0]:
+                os.read(self._descriptor, 16)
+                self.heard.set()
+            elif self.heard.is_set():
+                self.waited.set()
 
 
 @pytest.fixture
 def reading() -> Iterator[Input]:
     made = Input()
     yield made
-    made.end.set()
-    made.thread.join(10)
+    made.stop()
 
 
 def test_a_key_wakes_it(reading: Input) -> None:
@@ -52,14 +61,20 @@ def test_a_key_wakes_it(reading: Input) -> None:
 
 
 def test_its_end_wakes_it(reading: Input) -> None:
-    reading.end.set()
-    reading.thread.join(10)
+    reading.stop()
     assert not reading.thread.is_alive()
 
 
 def test_without_keys_it_goes_round_but_a_few_times(reading: Input) -> None:
-    reading.thread.join(0.2)
-    assert reading.rounds < 100
+    reading.thread.join(2)
+    assert reading.rounds <= 11
+
+
+def test_after_a_key_in_its_last_round_it_waits_on_for_what_may_belong_to_it() -> None:
+    reading = Input(press_at=10)
+    waited = reading.waited.wait(5)
+    reading.stop()
+    assert waited
 
 
 def test_the_main_thread_gets_its_answer_at_once(reading: Input) -> None:
@@ -67,10 +82,8 @@ def test_the_main_thread_gets_its_answer_at_once(reading: Input) -> None:
 
 
 def test_after_an_end_it_may_begin_again(reading: Input) -> None:
-    reading.end.set()
-    reading.thread.join(10)
+    reading.stop()
     reading.end.clear()
-    reading.thread = threading.Thread(target=reading._run)
-    reading.thread.start()
+    reading.start()
     reading.press()
     assert reading.heard.wait(10)
