@@ -54,7 +54,7 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # not a Struct: its text leaves the address out, and it keeps what it has worked out
 class AzureOptions:
     """What the options say, as they were given; `assignments` are settings for this once."""
 

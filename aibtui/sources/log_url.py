@@ -16,7 +16,7 @@ _PATH = re.compile(
 _FORM = "It reads https://ACCOUNT.blob.core.windows.net/packerlogs/FOLDER/customization.log?sv=...&sig=... (in quotes)."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)  # not a Struct: its text leaves the signature out
 class LogUrl:
     """The parts of such an address. `account` is the blob endpoint; the signature is in no text that is shown."""
 

@@ -61,7 +61,8 @@ class TemplateStatus:
             status = replace(before, provisioning_state=status.provisioning_state, deleted=True)
         self.status = status
         wait = self._interval(at, status)
-        self.due, self._early = at + wait, wait * _EARLY
+        spare = wait - (self._poll or timedelta())  # never oftener than somebody wants
+        self.due, self._early = at + wait, max(timedelta(), min(wait * _EARLY, spare))
         return status
 
     def _named(self, status: Status) -> Status:

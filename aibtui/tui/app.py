@@ -17,7 +17,6 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -25,7 +24,6 @@ from textual.worker import Worker, WorkerState
 from aibtui.core.updates import TransportChanged, Update
 from aibtui.safetext import clean, clean_lines
 from aibtui.tui.commands import Actions
-from aibtui.tui.input_rest import resting
 from aibtui.tui.notices import Notices
 from aibtui.tui.plain_glyphs import PlainGlyphs
 from aibtui.tui.screens.build import BuildScreen
@@ -125,9 +123,6 @@ class WatchApp(App[None]):
     def failure(self) -> BaseException | None:
         """What broke the watch of the only, or first, build off."""
         return self.failures[0]
-
-    def get_driver_class(self) -> type[Driver]:
-        return resting(super().get_driver_class())
 
     def get_default_screen(self) -> Screen[None]:
         screen = self._table or self._screens[0]

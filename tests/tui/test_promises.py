@@ -14,8 +14,8 @@ FOLDER = Path(aibtui.tui.__file__).parent
 MODULES = sorted(FOLDER.rglob("*.py"))
 # Parsed when the tests are collected: Python 3.11 loses count where a garbage collection formats a traceback meanwhile.
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
-ALLOWED = {"app.py": {"os", "sys"}, "normal_screen.py": {"os", "sys"}, "input_rest.py": {"os", "threading"}}
-"""The environment and the streams of the terminal; the thread is Textual's, which reads one of them."""
+ALLOWED = {"app.py": {"os", "sys"}, "normal_screen.py": {"os", "sys"}}
+"""The environment and the streams of the terminal."""
 OUTSIDE = frozenset(
     {"time", "os", "sys", "subprocess", "socket", "ssl", "http", "urllib", "aiohttp", "requests", "threading", "random"}
     | {"concurrent", "multiprocessing", "webbrowser", "shutil", "tempfile", "pathlib", "azure", "msal", "click"}

@@ -134,5 +134,6 @@ async def test_of_many_updates_the_last_one_is_drawn() -> None:
             feed.send(each)
         screen = pilot.app.screen
         assert isinstance(screen, BuildScreen)
-        while screen.update is not many[-1]:
-            await asyncio.sleep(FRAME)
+        async with asyncio.timeout(60):
+            while screen.update is not many[-1]:
+                await asyncio.sleep(FRAME)
