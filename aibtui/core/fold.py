@@ -293,10 +293,15 @@ class Fold:
         if called and current.name is None and not current.hidden:
             self._change_step(name=called[1])
 
-    def move(self, event: events.DownloadMoved) -> None:
-        """A progress line; the build has it when `show_transfers` is called."""
-        if self._transfers.take(event):
-            self._moved = event
+    def move(self, event: events.DownloadMoved) -> datetime | None:
+        """A progress line; the build has it when `show_transfers` is called.
+
+        Returns until when lines that go on from it change only how far the transfer is; None where they may do more.
+        """
+        if not self._transfers.take(event):
+            return None
+        self._moved = event
+        return self._transfers.steady_until
 
     def show_transfers(self) -> None:
         """Put what has moved into the build."""

@@ -7,9 +7,11 @@ longer than MAX_LINE is cut there, so that none can stall the rest.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Literal
 
 from msgspec import Struct
@@ -21,6 +23,7 @@ MAX_LINE = 64 * 1024
 _LEAST_REACH = 4 * 1024
 _LONGEST_MARK = len(b"PACKER ERR 2")
 LOOK_BACK = 16 * 1024
+_SMALL = 600
 
 # What tells a generation: g1 by OUT and ERR, g2 by the blanks before what a script prints.
 _MARKS: tuple[tuple[bytes, LogFormat], ...] = (
@@ -75,23 +78,32 @@ class Block:
         self.data = data
         self.first_line = first_line
         self.before = before
-        self._counted = (0, first_line)
-        self._lines: int | None = None
 
-    def number_at(self, offset: int) -> int:
-        """The number of the line that begins at `offset`. Lines are counted on from where it was asked for last."""
-        known, number = self._counted if offset >= self._counted[0] else (0, self.first_line)
-        number += self.data.count(b"\n", known, offset)
-        self._counted = (offset, number)
-        return number
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where lines end if newlines take no room; who has to find them for other reasons may put them here."""
+        return list(accumulate(map(len, self.data.split(b"\n"))))
 
     @property
     def lines(self) -> int:
         """How many there are; the last one of a log may have no end."""
-        if self._lines is None:
-            known, number = self._counted
-            self._lines = number - self.first_line + self.data.count(b"\n", known) or 1
-        return self._lines
+        return len(self.ends) - self.data.endswith(b"\n")
+
+    def offset(self, place: int) -> int:
+        """Where a line begins, by its place among those of the block, from 0."""
+        return self.ends[place - 1] + place if place else 0
+
+    def end(self, place: int) -> int:
+        """Where a line ends, without its newline."""
+        return self.ends[place] + place
+
+    def place_at(self, offset: int) -> int:
+        """The place of the first line that begins there or later."""
+        return bisect_left(range(len(self.ends)), offset, key=self.offset)
+
+    def number_at(self, offset: int) -> int:
+        """The number of the line that begins there."""
+        return self.first_line + self.place_at(offset)
 
     def above(self, offset: int) -> bytes:
         """Up to LOOK_BACK bytes before `offset`."""
@@ -318,8 +330,8 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
         if middle is None or middle[0] >= high[0]:
             middle = next_stamp(data, data.find(b"\n", low[0]) + 1)
         if middle is None or middle[0] >= high[0]:
-            between = data.count(b"\n", low[0], high[0])
-            yield Gap(high[0], block.number_at(high[0]), low[1], high[1], silent=between == 1)
+            number = block.number_at(high[0])
+            yield Gap(high[0], number, low[1], high[1], silent=number - block.number_at(low[0]) == 1)
         else:
             parts += [(middle, high), (low, middle)]
 
@@ -327,6 +339,31 @@ def gaps(block: Block, since: datetime | None, at_least: timedelta) -> Iterator[
 def _ends_stamped(lines: bytes) -> bool:
     """Whether the last line has a stamp of its own; the oldest format stamps nothing that a script prints."""
     return next_stamp(lines, lines.rfind(b"\n", 0, -1) + 1) is not None
+
+
+def first_since(data: bytes, position: int, until: datetime) -> int | None:
+    """Where the first line begins, from that which begins at `position`, that is stamped `until` or later. It is found
+    by halving: stamps never go backwards."""
+    stamp = f"{until:%Y/%m/%d %H:%M:%S}".encode()
+    low, step = position, 4096
+    while (found := _STAMPED.search(data, _line_start(data, low + step))) and found[1] < stamp:
+        low, step = found.end(), step * 2
+    high = found.start() if found else len(data)
+    while high - low > _SMALL:
+        half = (low + high) // 2
+        found = _STAMPED.search(data, half, high)
+        if found and found[1] < stamp:
+            low = found.end()
+        else:
+            high = half
+    while (found := _STAMPED.search(data, low)) and found[1] < stamp:
+        low = found.end()
+    return data.rfind(b"\n", 0, found.start()) + 1 if found else None
+
+
+def _line_start(data: bytes, position: int) -> int:
+    start = data.find(b"\n", min(position, len(data)) - 1) + 1
+    return start or len(data)
 
 
 def next_stamp(data: bytes, position: int, until: int | None = None) -> tuple[int, datetime] | None:

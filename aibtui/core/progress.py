@@ -7,10 +7,11 @@ something is under way, it counts only once the first size has grown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -53,6 +54,11 @@ _PERCENT_IN_NAME = regex(rf"{_PERCENT} ?%")
 _ESCAPES = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
 _THOUSANDS = regex(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SIZE_LETTER = regex(rf"({_NUMBER})([kKMGTP]?)$")
+_DIGITS = regex(r"[0-9]+")
+
+# The groups of the forms: those by which one transfer is told from another, and those that tell how far it is.
+_STAYS = ("name", "head", "total", "sent", "sent_percent")
+_MOVES = ("done", "received", "percent")
 
 _POWERS = " KMGTP"
 _NO_COMMAS, _COMMA_IS_POINT = str.maketrans("", "", ","), str.maketrans(",", ".")
@@ -73,6 +79,20 @@ class Told(Struct, frozen=True):
 Read = Callable[[Stream, str], Told | None]
 """Reads a line of one shape: the stream it stands on, its text."""
 
+Parts = Callable[[bytes], tuple[bytes, ...]]
+"""Some parts of a text."""
+
+
+class Course(NamedTuple):
+    """How lines of one shape go on: of one transfer while what `stays` is the same, further where what `moves` grows.
+
+    `length` is that of their text in bytes.
+    """
+
+    length: int
+    stays: Parts
+    moves: Parts
+
 
 class Shape:
     """A line with zeros for its digits, where its parts are in it. What it says in letters all lines like it say."""
@@ -85,6 +105,22 @@ class Shape:
         """Where a part begins and ends; both the same where it is missing."""
         begin, end = self._spans.get(name, (-1, -1))
         return (begin, end) if begin >= 0 else (0, 0)
+
+    @property
+    def length(self) -> int:
+        """That of the whole line in bytes."""
+        return len(self._text.encode())
+
+    def numbers(self, name: str) -> Iterator[tuple[int, int]]:
+        """Where the numbers of a part begin and end."""
+        begin, end = self.span(name)
+        return (number.span() for number in _DIGITS.finditer(self._text, begin, end))
+
+    def parts(self, spans: Iterable[tuple[int, int]]) -> Parts:
+        """Gets what lies in these places of a line."""
+        offsets = [(len(self._text[:begin].encode()), len(self._text[:end].encode())) for begin, end in spans]
+        slices = [slice(begin, end) for begin, end in offsets]
+        return itemgetter(slice(0), slice(0), *slices)  # of one place alone it would make no tuple
 
     def letters(self, name: str) -> str:
         """A part with zeros for its digits."""
@@ -325,7 +361,7 @@ def read(number: int, at: datetime | None, stream: Stream, text: str) -> Downloa
     if len(text) > _LONGEST_LINE:
         return None
     shown = text if text.isprintable() else _ESCAPES.sub("", text.rstrip("\r").rpartition("\r")[2])
-    for reader, operation in _readers(shown.encode("utf-8", "replace").translate(_ALL_ZERO).decode()):
+    for reader, operation, _ in _readers(_shape_of(shown)):
         told = reader(stream, shown)
         if told:
             name, done, total, percent = told.name, told.bytes, told.total, told.percent
@@ -333,14 +369,37 @@ def read(number: int, at: datetime | None, stream: Stream, text: str) -> Downloa
     return None
 
 
+def course(text: str) -> Course | None:
+    """How lines like this one go on; None where it shows no progress, or where that can be told of no other line."""
+    readers = _readers(_shape_of(text)) if len(text) <= _LONGEST_LINE and text.isprintable() else ()
+    return readers[0][2] if len(readers) == 1 and "\N{REPLACEMENT CHARACTER}" not in text else None
+
+
+def _shape_of(text: str) -> str:
+    return text.encode("utf-8", "replace").translate(_ALL_ZERO).decode()
+
+
 @lru_cache(maxsize=1024)
-def _readers(shape: str) -> tuple[tuple[Read, bool], ...]:
-    """What reads the lines of a shape, form by form, and whether that is an operation's."""
-    found: list[tuple[Read, bool]] = []
+def _readers(shape: str) -> tuple[tuple[Read, bool, Course], ...]:
+    """What reads the lines of a shape, form by form, whether that is an operation's, and how the lines go on."""
+    found: list[tuple[Read, bool, Course]] = []
     for form in FORMS if _MAYBE.search(shape) else ():
         match = form.pattern.match(shape) if form.quick.search(shape) else None
         if match:
-            parts = {name: match.span(group) for name, group in form.pattern.groupindex.items()}
-            reader = form.reader(Shape(shape, parts))
-            found += [(reader, form.operation)] if reader else []
+            parts = Shape(shape, {name: match.span(group) for name, group in form.pattern.groupindex.items()})
+            reader = form.reader(parts)
+            found += [(reader, form.operation, _course(parts))] if reader else []
     return tuple(found)
+
+
+def _course(shape: Shape) -> Course:
+    moves = [shape.span(name) for name in _MOVES]
+    if not any(shape.span("percent")):
+        moves.append(shape.find(_PERCENT_IN_NAME, "tail", "head"))
+    stays = [
+        number
+        for name in _STAYS
+        for number in shape.numbers(name)
+        if not any(begin <= number[0] < end for begin, end in moves)
+    ]
+    return Course(shape.length, shape.parts(stays), shape.parts(moves))

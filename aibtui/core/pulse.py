@@ -16,14 +16,13 @@ from functools import lru_cache
 from msgspec import Struct
 
 from aibtui.core import progress
-from aibtui.core.lines import Block, Line, next_stamp, parse_line
+from aibtui.core.lines import Block, Line, first_since, next_stamp, parse_line
 from aibtui.core.regex import linear, regex
 
 _SLOT = timedelta(minutes=1)
 _BUDGET = 10
 _BUDGET_OF_SILENCE = 72
 _MOST_SAVED = 1000
-_SMALL = 600
 _SCREEN = b"azure-arm: "
 _FEW = 8
 _LEAST_LINES = 10
@@ -32,7 +31,6 @@ _LONGEST_PAUSE = timedelta(minutes=6)
 _SETTLED = 0.75
 _LONGEST_LINE = 300
 
-_STAMPED = regex(rb"PACKER (?:ERR )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
 _TIMES = linear(
     r"\d{4}-\d\d-\d\dT?|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?[AP]M)?Z?\b"
     r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b(?:0x)?[0-9a-fA-F]{12,}\b|\b0x[0-9a-fA-F]+\b|[.=_*#-]{2,}"
@@ -68,8 +66,7 @@ class Sampler:
                 later = self._next_slot(data, position)
                 if later is None:
                     return
-                number += data.count(b"\n", position, later[0])
-                position = later[0]
+                position, number = later[0], block.number_at(later[0])
                 self._turn(later[1])
             end = data.find(b"\n", position)
             end = len(data) if end < 0 else end
@@ -96,29 +93,11 @@ class Sampler:
             self._slot = slot
 
     def _next_slot(self, data: bytes, position: int) -> tuple[int, datetime] | None:
-        """When and where the first line of a later slot begins, found by halving: stamps never go backwards."""
+        """When and where the first line of a later slot begins."""
         if self._slot is None:
             return next_stamp(data, position)
-        until = f"{self._slot + _SLOT:%Y/%m/%d %H:%M:%S}".encode()
-        low, step = position, 4096
-        while (found := _STAMPED.search(data, _line_start(data, low + step))) and found[1] < until:
-            low, step = found.end(), step * 2
-        high = found.start() if found else len(data)
-        while high - low > _SMALL:
-            half = (low + high) // 2
-            found = _STAMPED.search(data, half, high)
-            if found and found[1] < until:
-                low = found.end()
-            else:
-                high = half
-        while (found := _STAMPED.search(data, low)) and found[1] < until:
-            low = found.end()
-        return next_stamp(data, data.rfind(b"\n", 0, found.start()) + 1) if found else None
-
-
-def _line_start(data: bytes, position: int) -> int:
-    start = data.find(b"\n", min(position, len(data)) - 1) + 1
-    return start or len(data)
+        found = first_since(data, position, self._slot + _SLOT)
+        return next_stamp(data, found) if found is not None else None
 
 
 class Stretch(Struct, frozen=True):

@@ -39,6 +39,7 @@ from aibtui.core.rulebook import Rule
 from aibtui.core.scan import Candidate, Kind, Scanned
 from aibtui.core.tempo import Pace
 from aibtui.core.thresholds import Limits, survived
+from aibtui.core.waiting import Waiting
 
 _STOP_WITHOUT_STAMP = b"PACKER OUT Cancelling build after receiving"
 _TICK = timedelta(seconds=30)
@@ -75,6 +76,7 @@ class Reading:
         self._judge_at: dict[str, datetime] = {}
         self._drift = timedelta()
         self._acting: tuple[Scanned, int, Kind] | None = None
+        self._waiting = Waiting(self._progress)
         self._calm, self._calm_by = False, self.fold.build
         self._now: Moment | None = None
         self._now_of = self.fold.build
@@ -153,11 +155,11 @@ class Reading:
         leaps: list[tuple[int, Gap | Line]] = [(gap.position, gap) for gap in self._leaps(block)]
         samples = [(offset + 1, line) for offset, line in self._sampler.lines(block, arrived)]
         others = deque(sorted((*leaps, *samples), key=itemgetter(0)))
-        following = scanned.place_at(others[0][0]) if others else None
+        following = block.place_at(others[0][0]) if others else None
         for place, kind in scanned.hits:
             while following is not None and following <= place:
                 self._pass(others.popleft()[1], block)
-                following = scanned.place_at(others[0][0]) if others else None
+                following = block.place_at(others[0][0]) if others else None
             self._weigh(scanned, place, kind)
         for _, each in others:
             self._pass(each, block)
@@ -211,7 +213,7 @@ class Reading:
             self._catch_up()
             self._see(scanned.candidate(place, kind), interest, scanned.block)
         elif interest.sort == "act":
-            self.fold.show_transfers()
+            self._show_transfers()
             self._acting = scanned, place, kind
         elif interest.sort == "transfer":
             self._move(scanned, place, kind)
@@ -225,7 +227,7 @@ class Reading:
                     assert at is not None
                     self.alerts.see(line, self._moment(at), rules, interest.sources)
             if builder:
-                self.clues.hint(scanned.block.first_line + place, scanned.offset(place))
+                self.clues.hint(scanned.block.first_line + place, scanned.block.offset(place))
 
     def _line(self, candidate: Candidate) -> Line:
         return candidate.head.line(candidate.number, self._at(candidate.at), candidate.text)
@@ -251,23 +253,42 @@ class Reading:
         return self._calm and not self.holds.attentive
 
     def _move(self, scanned: Scanned, place: int, kind: Kind) -> None:
+        if self._waiting.add(place, kind):
+            return
+        self._move_transfers()
+        event = self._progress(scanned, place, kind)
+        if event is None or event.at is None:
+            return
+        if self._acting:
+            self._catch_up()
+        steady = self.fold.move(event)
+        at = event.at - self._drift
+        if self._due("transfer", at):
+            self.fold.show_transfers()
+            now = replace(self._moment(at), at=event.at)
+            self.alerts.see_transfer(now, replace(self.fold.build, output=self.output))
+        course = progress.course(scanned.text(place, kind).decode("utf-8", "replace"))
+        if course and steady and steady > event.at:
+            self._waiting.begin(scanned, place, kind, course, min(steady - self._drift, self._judge_at["transfer"]))
+
+    def _progress(self, scanned: Scanned, place: int, kind: Kind) -> DownloadMoved | None:
         stream, at = kind.head.stream, self._at(scanned.at(place, kind))
         if stream == "log" or at is None:
-            return
+            return None
         text = scanned.text(place, kind).decode("utf-8", "replace")
-        event = progress.read(scanned.block.first_line + place, at + self._drift, stream, text)
-        if event:
-            if self._acting:
-                self._catch_up()
+        return progress.read(scanned.block.first_line + place, at + self._drift, stream, text)
+
+    def _move_transfers(self) -> None:
+        for event in self._waiting.end():
             self.fold.move(event)
-            if self._due("transfer", at):
-                self.fold.show_transfers()
-                now = replace(self._moment(at), at=at + self._drift)
-                self.alerts.see_transfer(now, replace(self.fold.build, output=self.output))
+
+    def _show_transfers(self) -> None:
+        self._move_transfers()
+        self.fold.show_transfers()
 
     def _catch_up(self) -> None:
         """What the step does, by the newest line that says so; nobody has asked since the ones before it."""
-        self.fold.show_transfers()
+        self._show_transfers()
         if self._acting:
             scanned, place, kind = self._acting
             candidate = scanned.candidate(place, kind)

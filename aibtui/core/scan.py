@@ -10,7 +10,6 @@ hit, and, where a needle tells digits apart, once more which needles it holds. A
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
@@ -102,27 +101,19 @@ class Scanned:
         self.hits = hits
         self._doubted = doubted
         self._shapes = shapes
-        self._ends = list(accumulate(map(len, shapes)))
+        block.ends = list(accumulate(map(len, shapes)))
         self._columns: dict[bytes, int] = {}
         self._told: tuple[int, datetime | None] = (0, None)  # a place, and the last stamp before it
 
-    def offset(self, place: int) -> int:
-        """Where a line begins in the block."""
-        return self._ends[place - 1] + place if place else 0
-
-    def place_at(self, offset: int) -> int:
-        """The first line that begins there or later."""
-        return bisect_left(range(len(self._ends)), offset, key=self.offset)
-
     def text(self, place: int, kind: Kind) -> bytes:
         """What a line says, without what stands before it."""
-        begin = self.offset(place)
-        stop = min(self._ends[place] + place, begin + MAX_LINE)
+        begin = self.block.offset(place)
+        stop = min(self.block.end(place), begin + MAX_LINE)
         return self.block.data[begin + kind.column : stop].rstrip(b"\r\n")
 
     def at(self, place: int, kind: Kind) -> datetime | None:
         """A line's own stamp, else the last one before it in the block, else None."""
-        own = self._stamp(self.offset(place) + kind.stamp) if kind.stamp is not None else None
+        own = self._stamp(self.block.offset(place) + kind.stamp) if kind.stamp is not None else None
         return own or self._last_before(place)
 
     def found(self, place: int, kind: Kind) -> tuple[int, ...]:
@@ -133,8 +124,8 @@ class Scanned:
 
     def candidate(self, place: int, kind: Kind) -> Candidate:
         """A line with all that is known of it."""
-        offset = self.offset(place)
-        head, text = split_line(self.block.data[offset : self._ends[place] + place])
+        offset = self.block.offset(place)
+        head, text = split_line(self.block.data[offset : self.block.end(place)])
         number = self.block.first_line + place
         return Candidate(offset, number, head, self.at(place, kind), text, self.found(place, kind))
 
@@ -147,7 +138,7 @@ class Scanned:
         known, told = self._told if self._told[0] <= place else (0, None)
         for above in range(place - 1, known - 1, -1):
             column = self._column(self._shapes[above])
-            stamp = self._stamp(self.offset(above) + column) if column >= 0 else None
+            stamp = self._stamp(self.block.offset(above) + column) if column >= 0 else None
             if stamp is not None:
                 told = stamp
                 break

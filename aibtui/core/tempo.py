@@ -45,7 +45,7 @@ class Pace:
 
     def read(self, block: Block) -> None:
         """Take the lines that follow. Lines without a stamp belong to the minute of the one before them."""
-        data, end = block.data, len(block.data)
+        data, end, below = block.data, len(block.data), block.first_line + block.lines
         counts: list[tuple[datetime, int]] = []
         while end > 0:
             minute = _minute(stamp_before(data, 0, end))
@@ -56,8 +56,8 @@ class Pace:
                 begin = _begin_of(minute, data, end)
             if minute is None or (counts and minute < counts[0][0] - MINUTES * _MINUTE):
                 break
-            counts.append((minute, data.count(b"\n", begin, end)))
-            end = begin
+            counts.append((minute, below - (number := block.number_at(begin))))
+            end, below = begin, number
         for minute, number in reversed(counts):
             self._add(minute, number)
 

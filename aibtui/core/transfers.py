@@ -86,6 +86,13 @@ class Transfers:
     def __init__(self) -> None:
         self._all: list[Transfer] = []
         self._hint: Transfer | None = None
+        self._moved: Transfer | None = None
+
+    @property
+    def steady_until(self) -> datetime | None:
+        """Until when lines of the newest transfer, if it moved last, change only how far that is; None for no other."""
+        newest = self._all[-1] if self._all else None
+        return newest.marks[-1][0] + MARK_EVERY if newest is self._moved and newest and newest.marks else None
 
     @property
     def all(self) -> tuple[Download, ...]:
@@ -97,6 +104,7 @@ class Transfers:
         for transfer in islice(reversed(self._all), _RECENT):
             if transfer.goes_on(event):
                 transfer.move(event)
+                self._moved = transfer
                 return True
         new = Transfer.begun(event)
         if not event.sure:
@@ -106,6 +114,7 @@ class Transfers:
             hint.move(event)
             new, self._hint = hint, None
         self._all.append(new)
+        self._moved = new
         if len(self._all) > MOST_KEPT:
             through = [
                 each for each in self._all[:-1] if each.newest.percent is not None and each.newest.percent >= 100

@@ -17,6 +17,7 @@ from aibtui.core.polls import Chunk, Poll, Status, Template
 from aibtui.core.pulse import Sampler
 from aibtui.core.transfers import MOST_KEPT, Transfers
 from aibtui.core.updates import Alert, AlertClosed, AlertOpened, AlertUpdated, Update
+from aibtui.core.waiting import Waiting
 from tests.core.logs import GUID, START, Log
 from tests.core.run import explain, rules, watch
 
@@ -272,6 +273,67 @@ def live(log_format: LogFormat, pieces: list[bytes], every: int) -> list[Update]
 def bar(share: float) -> bytes:
     """What the oldest format shows of an upload: a bare prefix, then the bar on a line of its own."""
     return f"[{GUID}] PACKER OUT \nbig.zip {share:.0f} B / 826000 B  {share / 8260:.2f}%\n".encode()
+
+
+BARS = (
+    "{name}.iso  {done} MB / 500 MB  {percent:.1f} %",
+    "{name}.iso  {done} MB / {done} MB",
+    "{name}.iso  {done} MB / 250 MB",
+    "{name}.cab {percent:3.0f}% [{bar:>9}]  {done} kB/s",
+    "Downloading {name} {percent:.0f} %",
+    "  {percent:.0f}  500M  {percent:.0f} {done}M    0     0  {done}k      0  0:01:00  0:00:{name:02} 0:00:22 {done}k",
+    "[{bar:<9}] {percent:.1f}%",
+    "███▒▒▒ {name}.zip {done} MB / 500 MB",
+    "disk {name}: {done} GB of 500 GB",
+    "part {name}: {done} GB of 500 GB",
+    "still copying {name}",
+    "E: Unable to locate package contoso-{name}",
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(("g1", "g2", "g3")),
+    st.lists(st.sampled_from(BARS), min_size=1, max_size=3),
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(1, 2),
+            st.sampled_from((0, 0, 1, 3, 60, -30, -100)),
+            st.sampled_from((0, 0, 0, 1, 4, 25, 90)),
+        ),
+        min_size=5,
+        max_size=30,
+    ),
+    st.integers(1, 6),
+    st.integers(1000, 9000),
+)
+def test_progress_is_the_same_whether_its_lines_may_wait_or_each_is_read(
+    log_format: LogFormat, bars: list[str], lines: list[tuple[int, int, int, int]], times: int, size: int
+) -> None:
+    log, done = running(log_format), 100
+    for form, names, more, wait in lines:
+        for turn in range(times):
+            done = done + more if 0 < done + more < 520 else 100
+            text = bars[form % len(bars)].format(name=turn % names, done=done, percent=done / 5, bar="=" * (done // 60))
+            log.wait(wait).out(text)
+    data = log.data
+    pieces = [data[begin : begin + size] for begin in range(0, len(data), size)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Waiting, "add", lambda *_: False)
+        plain = watch(pieces)
+    for seen, expected in zip(watch(pieces), plain, strict=True):
+        assert repr(seen.build) == repr(expected.build)
+        assert seen.tempo == expected.tempo
+        assert repr(seen.alerts) == repr(expected.alerts)
+
+
+def test_a_bar_that_runs_beyond_its_end_stays_where_it_was_last_believed() -> None:
+    log = running()
+    for done in range(100, 120):
+        log.out(f"data.iso  {done} MB / 110 MB")
+    [download] = explain(log.data).build.downloads
+    assert (download.bytes, download.last_line) == (110 * MB, log.number - 9)
 
 
 def test_the_oldest_format_has_no_stamps_so_the_time_of_arrival_counts() -> None:
