@@ -273,6 +273,17 @@ def test_a_local_log_is_followed_to_its_end_marker(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+def test_several_local_logs_are_followed_at_once(tmp_path: Path) -> None:
+    paths = [tmp_path / name / "customization.log" for name in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(failed_log())
+    words = [word for path in (*paths, paths[0]) for word in ("--file", str(path))]
+    watched = aibtui(tmp_path, "watch", *words, "--output", "jsonl")
+    ended = [event["build"] for event in events(watched.stdout) if "report" in event]
+    assert (watched.returncode, sorted(ended)) == (1, [str(path) for path in paths])
+
+
 @pytest.mark.parametrize("part", ["template", "group", "subscription"])
 def test_what_is_missing_on_azure_is_named_with_3(tmp_path: Path, part: str) -> None:
     with subprocess.Popen(

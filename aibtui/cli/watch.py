@@ -31,7 +31,13 @@ from aibtui.cli.watching import Job, check_names, follow_all, limits_of
 @click.argument("templates", metavar="[TEMPLATE]...", nargs=-1, shell_complete=completing.templates)
 @click.option("--all", "everything", is_flag=True, help="All that runs in the group, or in the subscription.")
 @click.option("--tag", "tags", type=TagOption(), multiple=True, help="All of it with this tag; given again, with each.")
-@click.option("--file", "log_file", type=click.Path(path_type=Path), help="Follow a local customization.log instead.")
+@click.option(
+    "--file",
+    "log_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Follow a local customization.log instead; given again, several.",
+)
 @click.option(
     "--log-url",
     metavar="SAS",
@@ -64,7 +70,7 @@ def watch(
     templates: tuple[str, ...],
     everything: bool,
     tags: tuple[Tag, ...],
-    log_file: Path | None,
+    log_files: tuple[Path, ...],
     log_url: str | None,
     output: str,
     wait: bool,
@@ -92,21 +98,21 @@ def watch(
     aibtui watch --log-url 'https://ACCOUNT.blob.core.windows.net/packerlogs/FOLDER/customization.log?sv=...&sig=...'
     """
     wanted = Wanted(templates, everything, tags, over=wait)
-    if log_file is not None and (templates or everything or tags):
+    if log_files and (templates or everything or tags):
         raise click.UsageError("--file is instead of a TEMPLATE. Example: aibtui watch win11-avd -g rg-images")
-    if log_file is None and not log_url:
+    if not log_files and not log_url:
         wanted.check()
     rules = LiveRules.chosen(rule_files, screen.config)
     limits = limits_of(fail_on, timeout, rules)
     check_names(cancel_on, rules)
     if started_at is not None and (len(templates) != 1 or wait):
         raise click.UsageError("--started-at goes with one template, and not with --wait.")
-    if log_file is not None:
+    if log_files:
         from aibtui.sources.file import FileSource
 
-        path = log_file
-        job = Job(FileSource(path), recordings(True), str(path), ("watch", "--file", str(path)))
-        run(lambda: follow_all([job], output, limits, rules, screen=screen))
+        files = dict.fromkeys(log_files)
+        jobs = [Job(FileSource(path), recordings(True), str(path), ("watch", "--file", str(path))) for path in files]
+        run(lambda: follow_all(jobs, output, limits, rules, screen=screen))
     from aibtui.sources.azure import AzureSource
     from aibtui.sources.pinned import PinnedSource
 

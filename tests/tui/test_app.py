@@ -35,6 +35,7 @@ from tests.tui.builders import (
     transport,
     ui,
     update,
+    watched,
 )
 
 HOSTILE = "see [/x] [@click=app.quit]go[/] \x1b]52;c;Y2xpcA==\x07 \x9b31m \u202eevil\u2066 \x00\r"
@@ -318,12 +319,15 @@ async def test_status_only_tells_what_to_ask_for() -> None:
     assert "do: ask its owner for Reader" in shown
 
 
-async def test_help_explains_the_focused_pane_and_goes_away() -> None:
-    async with app(Feed(update())).run_test(size=(120, 36)) as pilot:
+@pytest.mark.parametrize("key", ["question_mark", "escape"])
+@pytest.mark.parametrize(("builds", "said"), [(1, "What the build prints"), (2, "Every build that is watched")])
+async def test_help_explains_the_focused_pane_and_goes_away(key: str, builds: int, said: str) -> None:
+    watch = WatchApp([watched(Feed(update())) for _ in range(builds)], clock=Clock())
+    async with watch.run_test(size=(160, 36)) as pilot:
         await pilot.press("question_mark")
-        assert "What the build prints" in await settle(pilot)
-        await pilot.press("question_mark")
-        assert "What the build prints" not in await settle(pilot)
+        assert said in await settle(pilot)
+        await pilot.press(key)
+        assert said not in await settle(pilot)
 
 
 async def test_without_colours_the_theme_is_one_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

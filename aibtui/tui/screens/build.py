@@ -225,7 +225,9 @@ class BuildScreen(WatchScreen[None]):
 
     def action_back(self) -> None:
         log = self.query_one("#log")
-        if self.focused is log and len(self.app.screen_stack) > 1:
+        if self.query("HelpPanel"):
+            self.app.action_hide_help_panel()
+        elif self.focused is log and len(self.app.screen_stack) > 1:
             self.app.pop_screen()
         else:
             self.action_go("log")

@@ -100,6 +100,10 @@ A build that failed or has an alert shows the cause below. `Enter` opens a build
 class RunsScreen(WatchScreen[None]):
     """The table of all builds."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.hide_help_panel", "Close help", id="builds.back", tooltip="Close the help", show=False),
+    ]
+
     builds: reactive[tuple[Seen, ...]] = reactive((), repaint=False)
     now: reactive[datetime | None] = reactive(None, repaint=False)
 
