@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 from msgspec import Struct, field
 
@@ -30,10 +30,15 @@ class Transfer(Struct):
         """One that is seen for the first time."""
         return cls(event, event, event, [(event.at, amount(event))] if event.at else [])
 
-    def goes_on(self, event: DownloadMoved) -> bool:
-        """Whether a line tells of the same one, as far or further."""
+    def is_like(self, event: DownloadMoved) -> bool:
+        """Whether a line may tell of this one."""
         known = self.newest
-        if known.name != event.name or known.total != event.total or known.operation != event.operation:
+        return known.name == event.name and known.total == event.total and known.operation == event.operation
+
+    def goes_on(self, event: DownloadMoved) -> bool:
+        """Whether a line tells of this one, as far or further."""
+        known = self.newest
+        if not self.is_like(event):
             return False
         if event.bytes is not None and known.bytes is not None:
             return event.bytes >= known.bytes
@@ -90,9 +95,14 @@ class Transfers:
 
     @property
     def steady_until(self) -> datetime | None:
-        """Until when lines of the newest transfer, if it moved last, change only how far that is; None for no other."""
-        newest = self._all[-1] if self._all else None
-        return newest.marks[-1][0] + MARK_EVERY if newest is self._moved and newest and newest.marks else None
+        """Until when further lines of the transfer that moved last change only how far it is; None where one of them
+        may tell of a newer transfer that is like it.
+        """
+        moved = self._moved
+        if moved is None or not moved.marks:
+            return None
+        newer = takewhile(lambda each: each is not moved, reversed(self._all))
+        return None if any(each.is_like(moved.newest) for each in newer) else moved.marks[-1][0] + MARK_EVERY
 
     @property
     def all(self) -> tuple[Download, ...]:
