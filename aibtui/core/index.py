@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -33,6 +34,7 @@ GROUP: Final = 1 << _SHIFT
 millions of lines looks at few of them again."""
 _TABLES: Final = 24
 """Of so many tables at most that is kept."""
+_RANKS: Final = range(1, 9)
 
 
 class Span(NamedTuple):
@@ -59,19 +61,32 @@ def table(*wanted: int) -> bytes:
     return bytes(byte & KIND in kinds or bool(byte & bits) for byte in range(256))
 
 
+def ranking(*tables: bytes) -> bytes:
+    """What `LineIndex.best` looks for: each line has the place, from 1 to 8, of the first table that wants it."""
+    return bytes(next((rank for rank, wanted in enumerate(tables, 1) if wanted[byte]), 0) for byte in range(256))
+
+
+def _wanted(answers: bytearray) -> int:
+    return answers.count(1)
+
+
+def _lowest(ranks: bytearray) -> int:
+    return next((rank for rank in _RANKS if rank in ranks), 0)
+
+
 class LineIndex:
     """Grows with the bytes of one log generation. Lines count from 0 here.
 
     `start` is the offset of the first byte fed, which must begin a line. `size` is the offset behind the last one fed.
     A byte per line holds its kind and its bits; what looks for lines takes a table of 256 bytes, 1 for every byte that
-    is looked for. `changes` grows whenever a bit is set or cleared from outside.
+    is looked for.
     """
 
     def __init__(self, start: int = 0) -> None:
         self.start = start
         self.size = start
         self.lines = 0
-        self.changes = 0
+        self._changes = dict.fromkeys((EVIDENCE, MATCH, HIT), 0)
         self._head = bytearray()
         self._offsets = array("Q", [start])
         self._firsts = array("Q", [0])
@@ -110,19 +125,23 @@ class LineIndex:
         """How long the build had shown nothing before this line, where it has the bit GAP."""
         return self._skim.gaps.get(line)
 
+    def changes(self, *bits: int) -> int:
+        """Grows whenever one of these bits, or any where none is named, is set or cleared from outside."""
+        return sum(self._changes[bit] for bit in bits or self._changes)
+
     def set(self, line: int, bit: int) -> bool:
         """Set a bit of a line from outside; False where it was set."""
         if self._bytes[line] & bit:
             return False
         self._bytes[line] |= bit
-        self._changed(line >> _SHIFT)
+        self._changed(line >> _SHIFT, bit)
         return True
 
     def unset(self, line: int, bit: int) -> None:
         """Clear a bit of a line."""
         if self._bytes[line] & bit:
             self._bytes[line] &= ~bit
-            self._changed(line >> _SHIFT)
+            self._changed(line >> _SHIFT, bit)
 
     def clear(self, bit: int) -> None:
         """Clear a bit of every line."""
@@ -131,7 +150,7 @@ class LineIndex:
             group = found >> _SHIFT
             line = (group + 1) << _SHIFT
             self._bytes[found:line] = self._bytes[found:line].translate(without)
-            self._changed(group)
+            self._changed(group, bit)
 
     def next(self, wanted: bytes, line: int, stop: int | None = None) -> int | None:
         """The first line from `line` on, and before `stop`, that the table wants."""
@@ -175,6 +194,17 @@ class LineIndex:
         ends = (self._bytes[first:begin].translate(wanted).count(1), self._bytes[end:stop].translate(wanted).count(1))
         return sum(ends) + sum([self._in_group(group, wanted) for group in groups])
 
+    def best(self, ranks: bytes, first: int, stop: int) -> int:
+        """The lowest rank, but for 0, that the table gives to lines from `first` on, and before `stop`; 0 for none."""
+        stop = min(stop, self.lines)
+        groups = range(-(-first // GROUP), stop >> _SHIFT)
+        if not groups:
+            return _lowest(self._bytes[first:stop].translate(ranks))
+        begin, end = groups[0] << _SHIFT, (groups[-1] + 1) << _SHIFT
+        found = {self._of_group(group, ranks, _lowest) for group in groups}
+        found |= {_lowest(self._bytes[some].translate(ranks)) for some in (slice(first, begin), slice(end, stop))}
+        return min(found - {0}, default=0)
+
     def locate(self, line: int) -> Span:
         """Where to read a line; raises IndexError when there is none such."""
         if not 0 <= line < self.lines:
@@ -203,19 +233,22 @@ class LineIndex:
 
     def _in_group(self, group: int, wanted: bytes) -> int:
         """How many lines of a whole group the table wants."""
+        return self._of_group(group, wanted, _wanted)
+
+    def _of_group(self, group: int, asked: bytes, answer: Callable[[bytearray], int]) -> int:
+        """What is to be known of a whole group by a table."""
         counted = self._counted[group]
-        found = counted.get(wanted)
+        found = counted.get(asked)
         if found is None:
-            lines = self._bytes[group << _SHIFT : (group + 1) << _SHIFT]
-            found = lines.translate(wanted).count(1)
+            found = answer(self._bytes[group << _SHIFT : (group + 1) << _SHIFT].translate(asked))
             if len(counted) >= _TABLES:
                 counted.clear()
-            counted[wanted] = found
+            counted[asked] = found
         return found
 
-    def _changed(self, group: int) -> None:
+    def _changed(self, group: int, bit: int) -> None:
         """What was counted in a group holds no longer."""
-        self.changes += 1
+        self._changes[bit] += 1
         if group < len(self._counted):
             self._counted[group].clear()
 

@@ -32,7 +32,7 @@ FOLD_ABOVE: Final = 400
 """A finished good step with more lines than this is folded when the log is first seen."""
 _TURN: Final = 0.002
 """Seconds of indexing or searching between two turns of the event loop; a key passes through about ten of them."""
-_HURRIED_TURN: Final = 0.008
+_HURRIED_TURN: Final = 0.005
 """The same while somebody waits for the first hit, and much else is drawn because the prompt came or went."""
 _DRAWN_EVERY: Final = 0.1
 """Seconds between two drawings while that goes on."""

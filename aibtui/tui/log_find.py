@@ -60,11 +60,15 @@ class Query:
 
     def spans(self, shown: SafeText) -> list[tuple[int, int]]:
         """Where the pattern is in a text that is shown."""
-        return [match.span() for match in self._shown.finditer(shown) if match.end() > match.start()]
+        data = shown.encode()  # RE2's binding is slow at a str
+        spans = [match.span() for match in self._shown.finditer(data) if match.end() > match.start()]
+        if shown.isascii():
+            return spans
+        return [(len(data[:begin].decode()), len(data[:end].decode())) for begin, end in spans]
 
     def matches(self, shown: SafeText) -> bool:
         """The pattern is in a text that is shown."""
-        return self._shown.search(shown) is not None
+        return self._shown.search(shown.encode()) is not None
 
     def place_in(self, data: bytes) -> int | None:
         """No line of `data` that ends before this place can hold it, none at all where it is None; costs little."""

@@ -6,11 +6,11 @@ from bisect import bisect_right
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-from aibtui.core.index import ERROR, EVIDENCE, GROUP, HIT, WARNING, LineIndex, table
+from aibtui.core.index import ERROR, EVIDENCE, GROUP, HIT, MATCH, WARNING, LineIndex, ranking, table
 from aibtui.tui.log_rows import LogRows
 
-_FINENESS: Final = 4
-"""Parts of the log that are counted for each cell."""
+_PARTS: Final = 200
+"""Of so many parts of the log it is known how many of their lines can be seen."""
 
 _MARKS: Final = (
     ("▲", "log--step", table(EVIDENCE)),
@@ -19,6 +19,7 @@ _MARKS: Final = (
     ("─", "log--warning", table(WARNING)),
 )
 """What is most worth a cell's sign comes first."""
+_RANKS: Final = ranking(*(wanted for _, _, wanted in _MARKS))
 _NOTHING: Final = (" ", "log--track")
 
 
@@ -34,6 +35,7 @@ class LogMap:
     """Divides the lines that noise and filter let be seen among the cells of the bar; folds do not move anything."""
 
     def __init__(self) -> None:
+        self._counted: tuple[object, ...] = ()
         self._made: tuple[object, ...] = ()
         self._worst: list[tuple[str, str]] = []
         self._bounds: list[int] = []
@@ -62,19 +64,25 @@ class LogMap:
     def _make(self, rows: LogRows, height: int) -> None:
         index = rows.index
         # A log that grows by less than would be seen in the bar is not counted again.
-        grain = max(1, index.lines // max(1, height * 2))
-        made = (id(index), index.lines // grain, index.changes, rows.seen_table, height)
+        grain = max(1, index.lines // _PARTS)
+        counted = (id(index), index.lines // grain, index.changes(EVIDENCE, MATCH), rows.seen_table)
+        made = (*counted, index.changes(HIT), height)
         if made == self._made:
             return
-        self._made = made
-        step = max(1, index.lines // max(1, height * _FINENESS))
+        if counted != self._counted:
+            self._count(rows)
+        self._counted, self._made = counted, made
+        total = self._ranks[-1]
+        edges = [self._line_of(total * cell / height) for cell in range(height)] + [index.lines] if total else []
+        self._worst = [_worst(index, begin, max(end, begin + 1)) for begin, end in pairwise(edges)]
+
+    def _count(self, rows: LogRows) -> None:
+        index = rows.index
+        step = max(1, index.lines // _PARTS)
         step -= step % GROUP if step > GROUP else 0  # what is counted in whole groups is known already
         self._bounds = list(range(0, index.lines, step))
         seen = (index.count(rows.seen_table, begin, begin + step) for begin in self._bounds)
         self._ranks = [0, *accumulate(seen)]
-        total = self._ranks[-1]
-        edges = [self._line_of(total * cell / height) for cell in range(height)] + [index.lines] if total else []
-        self._worst = [_worst(index, begin, max(end, begin + 1)) for begin, end in pairwise(edges)]
 
     def _rank(self, line: int) -> float:
         if not self._bounds:
@@ -93,5 +101,5 @@ class LogMap:
 
 def _worst(index: LineIndex, begin: int, end: int) -> tuple[str, str]:
     """The sign, and its component, of what most matters among some lines."""
-    marks = (mark[:2] for mark in _MARKS if index.next(mark[2], begin, end) is not None)
-    return next(marks, _NOTHING)
+    best = index.best(_RANKS, begin, end)
+    return _MARKS[best - 1][:2] if best else _NOTHING

@@ -343,11 +343,11 @@ class LogRows:
     def _run_with(self, line: int) -> tuple[int, int] | None:
         """First and newest line of the folded run that a line is in; None where it is in none, or in an open one."""
         low, high, version = self._run[0]
-        if not (low <= line <= high and version == self.index.lines + (self.index.changes << 40)):
+        if not (low <= line <= high and version == self.index.lines + (self.index.changes() << 40)):
             bounds = self._members(line)
             folds = bounds is not None and not self._is_opened(*bounds)
             low, high = bounds or (line, line)
-            self._run = ((low, high, self.index.lines + (self.index.changes << 40)), bounds if folds else None)
+            self._run = ((low, high, self.index.lines + (self.index.changes() << 40)), bounds if folds else None)
         return self._run[1]
 
     def _members(self, line: int) -> tuple[int, int] | None:

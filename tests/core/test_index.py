@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aibtui.core.index import (
@@ -15,6 +15,7 @@ from aibtui.core.index import (
     ERROR,
     EVIDENCE,
     GAP,
+    GROUP,
     HIT,
     LONGEST,
     MATCH,
@@ -23,11 +24,17 @@ from aibtui.core.index import (
     SAME,
     WARNING,
     LineIndex,
+    ranking,
     table,
 )
 
 GUID = "[0c6e1a52-7b1d-4a8e-9a43-5d0f4c8e2b17]"
 STAMP = "2026/03/22 13:04:38"
+
+
+MANY = LineIndex()
+"""So many lines that some of them are counted together."""
+MANY.feed(f"{GUID} PACKER {STAMP} ui: ==> azure-arm: fine\n".encode() * (3 * GROUP + 100))
 
 
 def read(index: LineIndex, data: bytes, line: int) -> bytes:
@@ -102,6 +109,24 @@ def test_lines_of_a_kind_are_found_from_both_sides_and_counted(pattern: list[int
     assert index.next(wanted, here, stop) == next((line for line in places if here <= line < stop), None)
     assert index.last(wanted, here, stop) == next((line for line in reversed(places) if stop <= line <= here), None)
     assert index.count(wanted, here, stop) == sum(here <= line < stop for line in places)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_the_best_of_some_lines_is_that_of_each(data: st.DataObject) -> None:
+    index, lines = MANY, MANY.lines
+    marked = data.draw(st.dictionaries(st.integers(0, lines - 1), st.sampled_from((EVIDENCE, HIT)), max_size=4))
+    first = data.draw(st.integers(0, lines - 1))
+    stop = data.draw(st.integers(first + 1, lines + 1))
+    found = {bit for line, bit in marked.items() if first <= line < stop}
+    ranks = ranking(table(EVIDENCE), table(HIT))
+    for line, bit in marked.items():
+        index.set(line, bit)
+    assert index.best(ranks, first, stop) == (1 if EVIDENCE in found else 2 if HIT in found else 0)
+    index.clear(HIT)
+    assert index.best(ranks, first, stop) == (1 if EVIDENCE in found else 0)
+    index.clear(EVIDENCE)
+    assert index.best(ranks, first, stop) == 0
 
 
 def test_bits_from_outside_are_set_and_cleared_without_touching_others() -> None:
