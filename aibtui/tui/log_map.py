@@ -37,6 +37,7 @@ class LogMap:
     def __init__(self) -> None:
         self._counted: tuple[object, ...] = ()
         self._made: tuple[object, ...] = ()
+        self._lines = 0
         self._worst: list[tuple[str, str]] = []
         self._bounds: list[int] = []
         self._ranks: list[int] = []
@@ -63,9 +64,9 @@ class LogMap:
 
     def _make(self, rows: LogRows, height: int) -> None:
         index = rows.index
-        # A log that grows by less than would be seen in the bar is not counted again.
-        grain = max(1, index.lines // _PARTS)
-        counted = (id(index), index.lines // grain, index.changes(EVIDENCE, MATCH), rows.seen_table)
+        if not 0 <= index.lines - self._lines <= self._lines // _PARTS:  # less would not be seen in the bar
+            self._lines = index.lines
+        counted = (id(index), self._lines, index.changes(EVIDENCE, MATCH), rows.seen_table)
         made = (*counted, index.changes(HIT), height)
         if made == self._made:
             return

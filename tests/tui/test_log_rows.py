@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from aibtui.core.build import Step
 from aibtui.core.index import EVIDENCE, GAP, KIND, MATCH, SAME, LineIndex
+from aibtui.tui.log_map import LogMap
 from aibtui.tui.log_rows import GAP_ROW, HEADLINE, LINE, RUN, RUN_ROW, LogRows, Row
 from aibtui.tui.log_sections import Section, sections
 from tests.tui.builders import build, debug, phases, steps, ui
@@ -165,3 +166,11 @@ def test_the_newest_of_a_run_is_seen_and_the_number_of_rows_stays() -> None:
         counts.append(len(walked))
         assert walked[-1] == Row(upto - 1, LINE, upto - 1)
     assert counts == [3, 3, 3, 3, 3]
+
+
+def test_the_bar_shows_what_came_while_it_was_drawn() -> None:
+    made, bar = LogRows(index_of(ui("Copying") * 5_000)), LogMap()
+    assert {cell.sign for cell in bar.cells(made, 20, 0, 30)} == {" "}
+    made.index.feed(ui("ERROR: no such share"))
+    made.index.feed(ui("Copying") * 5_000)
+    assert [cell.sign for cell in bar.cells(made, 20, 0, 30)] == [" "] * 10 + ["━"] + [" "] * 9
