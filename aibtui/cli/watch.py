@@ -99,7 +99,7 @@ def watch(
     """
     wanted = Wanted(templates, everything, tags, over=wait)
     if log_files and (templates or everything or tags):
-        raise click.UsageError("--file is instead of a TEMPLATE. Example: aibtui watch win11-avd -g rg-images")
+        raise click.UsageError("--file is instead of a TEMPLATE; of several files each has a --file of its own.")
     if not log_files and not log_url:
         wanted.check()
     rules = LiveRules.chosen(rule_files, screen.config)
@@ -110,7 +110,7 @@ def watch(
     if log_files:
         from aibtui.sources.file import FileSource
 
-        files = dict.fromkeys(log_files)
+        files = {path.resolve(): path for path in log_files}.values()
         jobs = [Job(FileSource(path), recordings(True), str(path), ("watch", "--file", str(path))) for path in files]
         run(lambda: follow_all(jobs, output, limits, rules, screen=screen))
     from aibtui.sources.azure import AzureSource

@@ -23,7 +23,7 @@ MAX_LINE = 64 * 1024
 _LEAST_REACH = 4 * 1024
 _LONGEST_MARK = len(b"PACKER ERR 2")
 LOOK_BACK = 16 * 1024
-_SMALL = 600
+_SMALL = 600  # bytes that are quicker searched than halved
 
 # What tells a generation: g1 by OUT and ERR, g2 by the blanks before what a script prints.
 _MARKS: tuple[tuple[bytes, LogFormat], ...] = (
@@ -102,7 +102,7 @@ class Block:
         return bisect_left(range(len(self.ends)), offset, key=self.offset)
 
     def number_at(self, offset: int) -> int:
-        """The number of the line that begins there."""
+        """The number of the first line that begins there or later."""
         return self.first_line + self.place_at(offset)
 
     def above(self, offset: int) -> bytes:

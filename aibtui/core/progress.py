@@ -7,30 +7,29 @@ something is under way, it counts only once the first size has grown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
 from aibtui.core.events import DownloadMoved
 from aibtui.core.lines import Stream
 from aibtui.core.regex import linear, regex
+from aibtui.core.shape import NUMBER, Course, Shape
 
 _LONGEST_LINE = 400
 
 _UNIT = "(?:[KMGT]i?)?B(?:ytes?)?"
-_NUMBER = r"\d[\d.,]*"
 _PERCENT = r"\d{1,3}(?:[.,]\d+)?"
 _SIZES = (
-    rf"(?P<done>{_NUMBER}) ?(?P<done_unit>{_UNIT})? ?(?:/|out of|of) *(?P<total>{_NUMBER}) ?(?P<total_unit>{_UNIT})\b"
+    rf"(?P<done>{NUMBER}) ?(?P<done_unit>{_UNIT})? ?(?:/|out of|of) *(?P<total>{NUMBER}) ?(?P<total_unit>{_UNIT})\b"
 )
 # What may stand behind the sizes; anything else makes a sentence of the line.
 _TAIL = (
     rf"(?:[\s|,;()/\[\]=#>.…·-]|[^\x00-\x7f]|{_PERCENT} ?%"
-    rf"|{_NUMBER} ?(?:[KMGT]i?)?(?:B(?:ytes?)?|bits?|b)(?:/s(?:ec)?|ps)?"
+    rf"|{NUMBER} ?(?:[KMGT]i?)?(?:B(?:ytes?)?|bits?|b)(?:/s(?:ec)?|ps)?"
     r"|\d[\d:.]*(?: ?(?:h|m|s|sec|min|hr)\b)?|[\d-]+:[\d:-]+"
     r"|\b(?:eta|in|at|left|remaining|completed?|done|downloaded|received|transferred|copied):?)*"
 )
@@ -52,17 +51,12 @@ _STAMP_IN_NAME = regex(
 )
 _PERCENT_IN_NAME = regex(rf"{_PERCENT} ?%")
 _ESCAPES = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
-_THOUSANDS = regex(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_SIZE_LETTER = regex(rf"({_NUMBER})([kKMGTP]?)$")
-_DIGITS = regex(r"[0-9]+")
 
 # The groups of the forms: those by which one transfer is told from another, and those that tell how far it is.
-_STAYS = ("name", "head", "total", "sent", "sent_percent")
-_MOVES = ("done", "received", "percent")
+# What is received may begin to grow after all was sent, and then another transfer has begun.
+_STAYS = ("name", "head", "total", "received", "sent", "sent_percent")
+_MOVES = ("done", "percent")
 
-_POWERS = " KMGTP"
-_NO_COMMAS, _COMMA_IS_POINT = str.maketrans("", "", ","), str.maketrans(",", ".")
-# Nothing here tells one digit from another, so lines that differ in their digits alone are understood once.
 _ALL_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -78,90 +72,6 @@ class Told(Struct, frozen=True):
 
 Read = Callable[[Stream, str], Told | None]
 """Reads a line of one shape: the stream it stands on, its text."""
-
-Parts = Callable[[bytes], tuple[bytes, ...]]
-"""Some parts of a text."""
-
-
-class Course(NamedTuple):
-    """How lines of one shape go on: of one transfer while what `stays` is the same, further where what `moves` grows.
-
-    `length` is that of their text in bytes.
-    """
-
-    length: int
-    stays: Parts
-    moves: Parts
-
-
-class Shape:
-    """A line with zeros for its digits, where its parts are in it. What it says in letters all lines like it say."""
-
-    def __init__(self, text: str, spans: Mapping[str, tuple[int, int]]) -> None:
-        self._text = text
-        self._spans = spans
-
-    def span(self, name: str) -> tuple[int, int]:
-        """Where a part begins and ends; both the same where it is missing."""
-        begin, end = self._spans.get(name, (-1, -1))
-        return (begin, end) if begin >= 0 else (0, 0)
-
-    @property
-    def length(self) -> int:
-        """That of the whole line in bytes."""
-        return len(self._text.encode())
-
-    def numbers(self, name: str) -> Iterator[tuple[int, int]]:
-        """Where the numbers of a part begin and end."""
-        begin, end = self.span(name)
-        return (number.span() for number in _DIGITS.finditer(self._text, begin, end))
-
-    def parts(self, spans: Iterable[tuple[int, int]]) -> Parts:
-        """Gets what lies in these places of a line."""
-        offsets = [(len(self._text[:begin].encode()), len(self._text[:end].encode())) for begin, end in spans]
-        slices = [slice(begin, end) for begin, end in offsets]
-        return itemgetter(slice(0), slice(0), *slices)  # of one place alone it would make no tuple
-
-    def letters(self, name: str) -> str:
-        """A part with zeros for its digits."""
-        begin, end = self.span(name)
-        return self._text[begin:end]
-
-    def find(self, pattern: re.Pattern[str], *names: str) -> tuple[int, int]:
-        """Where a pattern is found first in one of these parts."""
-        for name in names:
-            begin, end = self.span(name)
-            found = pattern.search(self._text[begin:end])
-            if found:
-                return begin + found.start(), begin + found.end()
-        return 0, 0
-
-    def size(self, name: str, unit: str, base: int | None = None) -> Callable[[str], int | None]:
-        """Reads a number with this unit in bytes. Decimal and binary units are told apart by the `i`."""
-        (begin, end), letter = self.span(name), unit[:1].upper()
-        power = _POWERS.index(letter) if letter and letter in _POWERS else 0
-        scale: int = (base or (1024 if "i" in unit.lower() else 1000)) ** power
-        dropped = _NO_COMMAS if _THOUSANDS.fullmatch(self._text[begin:end]) else _COMMA_IS_POINT
-
-        def read(line: str) -> int | None:
-            number = line[begin:end]
-            if number.isdecimal():
-                return int(number) * scale
-            try:
-                return round(float(number.rstrip(".,").translate(dropped)) * scale)
-            except ValueError:
-                return None
-
-        return read
-
-    def size_with_letter(self, name: str) -> Callable[[str], int | None]:
-        """Reads `45.6M` as curl and wget print it, in binary units."""
-        said = _SIZE_LETTER.match(self.letters(name))
-        if said is None:
-            return lambda line: None
-        begin, _ = self.span(name)
-        here = Shape(self._text, {name: (begin, begin + said.end(1))})
-        return here.size(name, said[2], 1024)
 
 
 def _share(text: str) -> float | None:
@@ -305,7 +215,7 @@ FORMS: tuple[Form, ...] = (
     ),
     _form(
         r"[0-9]% ?\[[=>+ ]*\] +[0-9]",
-        rf"^\s*(?:(?P<name>\S.*?)\s+)?(?P<percent>{_PERCENT})% ?\[[=>+ ]*\]\s+(?P<done>{_NUMBER}[KMGT]?)B?\b.*$",
+        rf"^\s*(?:(?P<name>\S.*?)\s+)?(?P<percent>{_PERCENT})% ?\[[=>+ ]*\]\s+(?P<done>{NUMBER}[KMGT]?)B?\b.*$",
         _wget,
     ),
     _form(
@@ -320,7 +230,7 @@ FORMS: tuple[Form, ...] = (
     ),
     _form(
         r"\| +[0-9][0-9.]* [KMGTk]?B [0-9.]+ ",
-        rf"^\s*\|[^\x00-\x7f ]*\s*\|\s*(?P<done>{_NUMBER}) (?P<done_unit>{_UNIT}) {_NUMBER} {_UNIT}/s.*$",
+        rf"^\s*\|[^\x00-\x7f ]*\s*\|\s*(?P<done>{NUMBER}) (?P<done_unit>{_UNIT}) {NUMBER} {_UNIT}/s.*$",
         _pip,
     ),
     _form(

@@ -164,6 +164,7 @@ class Reading:
         for _, each in others:
             self._pass(each, block)
         self._catch_up()
+        self._waiting.forget()
         self.clues.pause(self.fold.build.step)
         newest = stamp_before(block.data, 0, len(block.data))
         if newest is not None and (self._clock is None or newest > self._clock):
@@ -198,13 +199,14 @@ class Reading:
         """The log's clock made a leap: let the time pass in ticks, as it did while the build ran."""
         self._catch_up()
         self._remember_output(block, gap.position, gap.line - 1)
+        at, self._clock = gap.since, gap.until
+        if gap.until - gap.since > _LONGEST_RUN:
+            return  # a script has quoted the stamp of another log
         seen = replace(self._seen(self.fold.build), lines=gap.line - 1)
-        at = gap.since
         while (at := at + _TICK) < gap.until:
             self._tick(at, seen, gap.since if gap.silent else None)
         if gap.silent and not self.holds.hold:
             self.fold.build = survived(self.fold.build, gap.until - max(gap.since, self.holds.ended_at or gap.since))
-        self._clock = gap.until
 
     def _weigh(self, scanned: Scanned, place: int, kind: Kind) -> None:
         """A line that may mean something. Most change nothing that must be known at once, and cost little."""

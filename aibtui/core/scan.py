@@ -101,7 +101,6 @@ class Scanned:
         self.hits = hits
         self._doubted = doubted
         self._shapes = shapes
-        block.ends = list(accumulate(map(len, shapes)))
         self._columns: dict[bytes, int] = {}
         self._told: tuple[int, datetime | None] = (0, None)  # a place, and the last stamp before it
 
@@ -177,6 +176,7 @@ class Scanner:
     def scan(self, block: Block) -> Scanned:
         """A block with the lines that are hit."""
         shapes = block.data.translate(ZEROS).split(b"\n")
+        block.ends = list(accumulate(map(len, shapes)))
         fresh = set(shapes)
         once = b"\n".join(fresh)
         hit = {shape: self._kind(shape) for shape in (*self._hit(once), *_broken(fresh))}

@@ -56,7 +56,8 @@ class Pace:
                 begin = _begin_of(minute, data, end)
             if minute is None or (counts and minute < counts[0][0] - MINUTES * _MINUTE):
                 break
-            counts.append((minute, below - (number := block.number_at(begin))))
+            number = block.number_at(begin)
+            counts.append((minute, below - number))
             end, below = begin, number
         for minute, number in reversed(counts):
             self._add(minute, number)

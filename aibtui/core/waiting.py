@@ -2,7 +2,7 @@
 
 A bar tells ten times a second how far it is. A line that differs from the one before only in that, and goes on from it,
 can wait: of all that wait the last one tells what they did, and one of them may have moved the transfer last. What
-comes of it is the same as if each had been read.
+comes of it is the same as if each had been read, stamps that go backwards aside.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import datetime
 
 from aibtui.core.events import DownloadMoved
 from aibtui.core.lines import first_since
-from aibtui.core.progress import Course
 from aibtui.core.scan import Kind, Scanned
+from aibtui.core.shape import Course
 
 Read = Callable[[Scanned, int, Kind], DownloadMoved | None]
 """Reads a line of a block, by its place there and its kind."""
@@ -78,6 +78,10 @@ class Waiting:
         """Whether a line of the same block can wait."""
         bar = self._bar
         return bar is not None and kind is bar.kind and bar.add(place)
+
+    def forget(self) -> None:
+        """The block is over."""
+        self._bar = self._stop = None
 
     def end(self) -> Iterator[DownloadMoved]:
         """Nothing waits any more: what the lines that make a difference tell."""

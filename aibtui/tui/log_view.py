@@ -201,7 +201,7 @@ class LogView(LogFinder, can_focus=True, inherit_bindings=False):
             return self._search.found is not None
         if action == "back":
             standing = (self._mark, self.text_selection, self._search.found, self._search.filter)
-            return any(each is not None for each in standing)
+            return any(each is not None for each in standing) and not self.screen.query("HelpPanel")
         return super().check_action(action, parameters)
 
     # Copying.

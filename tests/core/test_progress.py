@@ -328,6 +328,14 @@ def test_progress_is_the_same_whether_its_lines_may_wait_or_each_is_read(
         assert repr(seen.alerts) == repr(expected.alerts)
 
 
+def test_what_curl_receives_once_all_was_sent_is_another_transfer() -> None:
+    log = running()
+    for received in (0, 0, 2, 2, 2):
+        log.out(f"100  500M  100     {received}  100  500M      0   9.9M  0:00:50  0:00:50 --:--:--  9.9M")
+    sent, answer = explain(log.data).build.downloads
+    assert (sent.last_line, answer.last_line) == (log.number - 3, log.number)
+
+
 def test_a_bar_that_runs_beyond_its_end_stays_where_it_was_last_believed() -> None:
     log = running()
     for done in range(100, 120):
@@ -482,6 +490,15 @@ def test_the_sample_is_the_same_whatever_the_chunking(sizes: list[int]) -> None:
 
 
 # Silence
+
+
+@pytest.mark.parametrize("log_format", ["g1", "g2", "g3"])
+def test_a_stamp_of_another_log_that_a_script_prints_is_no_time_that_passed(log_format: LogFormat) -> None:
+    log = running(log_format).out("last time: PACKER 1971/05/04 08:04:00 ui: hi").wait(1).debug("[INFO] here")
+    update = explain(log.out("done").data)
+    assert update.alerts == ()
+    assert update.build.output is not None
+    assert update.build.output.text == "done"
 
 
 @pytest.mark.parametrize(("kind", "minutes"), [("powershell", 30), ("file", 15), ("windows-update", 20)])

@@ -330,6 +330,17 @@ async def test_help_explains_the_focused_pane_and_goes_away(key: str, builds: in
         assert said not in await settle(pilot)
 
 
+async def test_escape_closes_the_help_before_it_forgets_what_was_found() -> None:
+    async with app(Feed(update()), MemoryLog(ui("a part") * 5)).run_test(size=(160, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"part", "enter", "question_mark")
+        assert "What the build prints" in await settle(pilot)
+        await pilot.press("escape")
+        shown = await settle(pilot)
+        assert "What the build prints" not in shown
+        assert "/part" in shown
+
+
 async def test_without_colours_the_theme_is_one_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     watch = app(Feed(update()))
