@@ -186,24 +186,11 @@ class LineIndex:
 
     def count(self, wanted: bytes, first: int = 0, stop: int | None = None) -> int:
         """How many lines from `first` on, and before `stop`, the table wants."""
-        first, stop = max(0, first), self.lines if stop is None else min(stop, self.lines)
-        groups = range(-(-first // GROUP), stop >> _SHIFT)
-        if not groups:
-            return self._bytes[first:stop].translate(wanted).count(1)
-        begin, end = groups[0] << _SHIFT, (groups[-1] + 1) << _SHIFT
-        ends = (self._bytes[first:begin].translate(wanted).count(1), self._bytes[end:stop].translate(wanted).count(1))
-        return sum(ends) + sum([self._in_group(group, wanted) for group in groups])
+        return sum(self._answers(wanted, _wanted, first, stop))
 
-    def best(self, ranks: bytes, first: int, stop: int) -> int:
+    def best(self, ranks: bytes, first: int = 0, stop: int | None = None) -> int:
         """The lowest rank, but for 0, that the table gives to lines from `first` on, and before `stop`; 0 for none."""
-        stop = min(stop, self.lines)
-        groups = range(-(-first // GROUP), stop >> _SHIFT)
-        if not groups:
-            return _lowest(self._bytes[first:stop].translate(ranks))
-        begin, end = groups[0] << _SHIFT, (groups[-1] + 1) << _SHIFT
-        found = {self._of_group(group, ranks, _lowest) for group in groups}
-        found |= {_lowest(self._bytes[some].translate(ranks)) for some in (slice(first, begin), slice(end, stop))}
-        return min(found - {0}, default=0)
+        return min(filter(None, self._answers(ranks, _lowest, first, stop)), default=0)
 
     def locate(self, line: int) -> Span:
         """Where to read a line; raises IndexError when there is none such."""
@@ -230,6 +217,18 @@ class LineIndex:
         """A line a little before the first one that is stamped `at` or later."""
         # Where no stamp was seen yet it is -1, which sorts below every other; stamps never go backwards.
         return self._firsts[max(0, bisect_right(self._stamps, int(at.timestamp()) - 1) - 1)]
+
+    def _answers(self, asked: bytes, answer: Callable[[bytearray], int], first: int, stop: int | None) -> list[int]:
+        """What is to be known by a table of lines from `first` on, and before `stop`, part by part."""
+        first, stop = max(0, first), self.lines if stop is None else min(stop, self.lines)
+        groups = range(-(-first // GROUP), stop >> _SHIFT)
+        if not groups:
+            return [answer(self._bytes[first:stop].translate(asked))]
+        ends = slice(first, groups[0] << _SHIFT), slice((groups[-1] + 1) << _SHIFT, stop)
+        return [
+            *(self._of_group(group, asked, answer) for group in groups),
+            *(answer(self._bytes[end].translate(asked)) for end in ends),
+        ]
 
     def _in_group(self, group: int, wanted: bytes) -> int:
         """How many lines of a whole group the table wants."""
