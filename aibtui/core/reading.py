@@ -269,8 +269,8 @@ class Reading:
             self.fold.show_transfers()
             now = replace(self._moment(at), at=event.at)
             self.alerts.see_transfer(now, replace(self.fold.build, output=self.output))
-        course = progress.course(scanned.text(place, kind).decode("utf-8", "replace"))
-        if course and steady and steady > event.at:
+        text = scanned.text(place, kind).decode("utf-8", "replace")
+        if steady and steady > event.at and (course := progress.course(text)):
             self._waiting.begin(scanned, place, kind, course, min(steady - self._drift, self._judge_at["transfer"]))
 
     def _progress(self, scanned: Scanned, place: int, kind: Kind) -> DownloadMoved | None:
